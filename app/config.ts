@@ -1,0 +1,167 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import * as z from 'zod/mini';
+import { ConfigError, messageOf } from './errors.ts';
+
+export const ROLES = ['web'] as const;
+export type Role = (typeof ROLES)[number];
+
+export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+
+export interface DatabaseConfig {
+  host: string;
+  port: number;
+  user: string;
+  password: string;
+  database: string;
+  /** Connections each child keeps at most. */
+  pool: number;
+}
+
+export interface Config {
+  role: Role;
+  port: number;
+  host: string;
+  children: number;
+  release: string | undefined;
+  runDir: string | undefined;
+  controlSocket: string | undefined;
+  drainTimeoutMs: number;
+  database: DatabaseConfig;
+  redisUrl: string | undefined;
+  logLevel: (typeof LOG_LEVELS)[number];
+  trustProxy: boolean | number | string;
+  bodyLimit: number;
+}
+
+/** What a variable is when it is not set; none of them is secret. */
+const DEFAULTS = {
+  PORT: '3000',
+  HOST: '0.0.0.0',
+  WEB_CONCURRENCY: String(availableParallelism()),
+  DRAIN_TIMEOUT_MS: '25000',
+  DATABASE_POOL: '10',
+  LOG_LEVEL: 'info',
+  TRUST_PROXY: 'loopback',
+  BODY_LIMIT: '1mb',
+};
+
+/** Where the pod's volume is mounted; a platform without it has no such folder. */
+const DEFAULT_RUN_DIR = '/run/tasuki';
+
+const whole = (min: number, max: number) =>
+  z.pipe(
+    z.string().check(z.regex(/^\d+$/, 'must be a whole number')),
+    z.pipe(
+      z.transform(Number),
+      z.number().check(z.gte(min, `must be ${min} or more`), z.lte(max, `must be ${max} or less`)),
+    ),
+  );
+
+const url = (protocol: RegExp, example: string) =>
+  z
+    .string()
+    .check(
+      z.refine(
+        (text) => URL.canParse(text) && protocol.test(new URL(text).protocol),
+        `must look like ${example}`,
+      ),
+    );
+
+const Environment = z.object({
+  PORT: whole(1, 65_535),
+  HOST: z.string(),
+  WEB_CONCURRENCY: whole(1, 256),
+  RELEASE: z.optional(
+    z.string().check(z.regex(/^[A-Za-z0-9._-]{1,64}$/, 'must be 1 to 64 of A-Z a-z 0-9 . _ -')),
+  ),
+  RUN_DIR: z.optional(z.string()),
+  CONTROL_SOCKET: z.optional(z.string()),
+  DRAIN_TIMEOUT_MS: whole(0, 3_600_000),
+  DATABASE_URL: z
+    .string('is required, for example mysql://user@host/database')
+    .check(z.refine(isDatabaseUrl, 'must look like mysql://user@host/database')),
+  DATABASE_PASSWORD_FILE: z.optional(z.string()),
+  DATABASE_POOL: whole(1, 1000),
+  REDIS_URL: z.optional(url(/^rediss?:$/, 'redis://host:6379')),
+  LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`),
+  TRUST_PROXY: z.string(),
+  BODY_LIMIT: z.string().check(z.regex(/^\d+(b|kb|mb)?$/i, 'must be a size such as 500kb or 1mb')),
+});
+
+/**
+ * Reads the whole configuration from `env` and the role from `args`, or throws one ConfigError that names every
+ * problem. A variable that is set but empty counts as not set: Compose writes `${NAME:-}` that way.
+ */
+export function loadConfig(env: Record<string, string | undefined>, args: string[] = []): Config {
+  const given = Object.fromEntries(
+    Object.entries(env).filter(([, value]) => value !== undefined && value !== ''),
+  );
+  const parsed = Environment.safeParse({ ...DEFAULTS, ...given });
+  const problems = parsed.error?.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`) ?? [];
+
+  const role = ROLES.find((name) => name === (args[0] ?? 'web'));
+  if (!role) problems.push(`role "${args[0]}" is unknown; known: ${ROLES.join(', ')}`);
+  if (args.length > 1) problems.push(`unexpected argument "${args[1]}"`);
+
+  const password = readPassword(given.DATABASE_PASSWORD_FILE, problems);
+  const runDir = given.RUN_DIR ?? (existsSync(DEFAULT_RUN_DIR) ? DEFAULT_RUN_DIR : undefined);
+  if (given.RUN_DIR && !existsSync(given.RUN_DIR)) problems.push(`RUN_DIR ${given.RUN_DIR} does not exist`);
+
+  if (!parsed.success || !role || problems.length > 0) throw new ConfigError(problems);
+  const ok = parsed.data;
+  return {
+    role,
+    port: ok.PORT,
+    host: ok.HOST,
+    children: ok.WEB_CONCURRENCY,
+    release: ok.RELEASE,
+    runDir,
+    controlSocket: ok.CONTROL_SOCKET,
+    drainTimeoutMs: ok.DRAIN_TIMEOUT_MS,
+    database: databaseOf(ok.DATABASE_URL, password, ok.DATABASE_POOL),
+    redisUrl: ok.REDIS_URL,
+    logLevel: ok.LOG_LEVEL,
+    trustProxy: trustOf(ok.TRUST_PROXY),
+    bodyLimit: bytesOf(ok.BODY_LIMIT),
+  };
+}
+
+function readPassword(path: string | undefined, problems: string[]): string | undefined {
+  if (path === undefined) return undefined;
+  try {
+    return readFileSync(path, 'utf8').replace(/\r?\n$/, '');
+  } catch (error) {
+    problems.push(`DATABASE_PASSWORD_FILE cannot be read: ${messageOf(error)}`);
+    return undefined;
+  }
+}
+
+function isDatabaseUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, hostname, username, pathname } = new URL(text);
+  return protocol === 'mysql:' && hostname !== '' && username !== '' && /^\/[^/]+$/.test(pathname);
+}
+
+function databaseOf(text: string, passwordFromFile: string | undefined, pool: number): DatabaseConfig {
+  const { hostname, port, username, password, pathname } = new URL(text);
+  return {
+    host: hostname.replace(/^\[|\]$/g, ''),
+    port: port === '' ? 3306 : Number(port),
+    user: decodeURIComponent(username),
+    password: passwordFromFile ?? decodeURIComponent(password),
+    database: decodeURIComponent(pathname.slice(1)),
+    pool,
+  };
+}
+
+/** Express's "trust proxy": true, false, a number of hops, or addresses. */
+function trustOf(text: string): boolean | number | string {
+  if (text === 'true' || text === 'false') return text === 'true';
+  return /^\d+$/.test(text) ? Number(text) : text;
+}
+
+function bytesOf(text: string): number {
+  const factor = /mb$/i.test(text) ? 1024 * 1024 : /kb$/i.test(text) ? 1024 : 1;
+  return Number.parseInt(text, 10) * factor;
+}

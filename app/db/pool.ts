@@ -1,0 +1,125 @@
+import mysql, { type Pool, type PoolConnection, type ResultSetHeader, type RowDataPacket } from 'mysql2';
+import type { DatabaseConfig } from '../config.ts';
+import { Unavailable } from '../errors.ts';
+
+/** Deadlines in milliseconds: a database that hangs costs a request this much, then it is answered 503. */
+const CONNECT_TIMEOUT_MS = 2000;
+const STATEMENT_TIMEOUT_MS = 5000;
+/** Requests waiting for a connection in one child; more than this can only be late, so they are refused at once. */
+const QUEUE_LIMIT = 1000;
+
+export type Value = string | number | null;
+
+/** MySQL through a pool of prepared statements, in which nothing waits without a deadline. */
+export interface Database {
+  /** Rows of a SELECT. */
+  read<T>(sql: string, values?: Value[], timeoutMs?: number): Promise<T[]>;
+  /** Runs one statement that changes something; never tried twice, because its outcome may be unknown. */
+  write(sql: string, values?: Value[]): Promise<ResultSetHeader>;
+  /** Runs `work` on one connection: named locks belong to a connection. */
+  session<T>(work: (read: Database['read']) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+/** Opens nothing yet: the first statement does. */
+export function createDatabase(config: DatabaseConfig): Database {
+  const pool = mysql.createPool({
+    host: config.host,
+    port: config.port,
+    user: config.user,
+    password: config.password,
+    database: config.database,
+    connectionLimit: config.pool,
+    maxIdle: config.pool,
+    queueLimit: QUEUE_LIMIT,
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    enableKeepAlive: true,
+    maxPreparedStatements: 256,
+    charset: 'utf8mb4',
+    timezone: 'Z',
+    supportBigNumbers: true,
+  });
+
+  const run = async <T>(sql: string, values: Value[], timeoutMs: number): Promise<T> => {
+    const connection = await acquire(pool, timeoutMs);
+    try {
+      return await execute<T>(connection, sql, values, timeoutMs);
+    } finally {
+      connection.release();
+    }
+  };
+
+  return {
+    read: <T>(sql: string, values: Value[] = [], timeoutMs = STATEMENT_TIMEOUT_MS) =>
+      run<T[]>(sql, values, timeoutMs),
+    write: (sql, values = []) => run<ResultSetHeader>(sql, values, STATEMENT_TIMEOUT_MS),
+    async session(work) {
+      const connection = await acquire(pool, STATEMENT_TIMEOUT_MS);
+      try {
+        return await work((sql, values = [], timeoutMs = STATEMENT_TIMEOUT_MS) =>
+          execute(connection, sql, values, timeoutMs),
+        );
+      } finally {
+        connection.release();
+      }
+    },
+    close: () => new Promise((resolve) => pool.end(() => resolve())),
+  };
+}
+
+/** A connection of the pool. mysql2 has no deadline of its own for this wait. */
+function acquire(pool: Pool, timeoutMs: number): Promise<PoolConnection> {
+  return new Promise((resolve, reject) => {
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      reject(new Unavailable('the database'));
+    }, timeoutMs);
+    pool.getConnection((error, connection) => {
+      clearTimeout(timer);
+      if (late) connection?.release();
+      else if (error) reject(translate(error));
+      else resolve(connection);
+    });
+  });
+}
+
+/**
+ * One prepared statement. At the deadline the connection is destroyed, not released: its answer may still come, and
+ * would hold up whoever uses the connection next.
+ */
+function execute<T>(connection: PoolConnection, sql: string, values: Value[], timeoutMs: number): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      connection.destroy();
+      reject(new Unavailable('the database'));
+    }, timeoutMs);
+    connection.execute<RowDataPacket[]>(sql, values, (error, result) => {
+      clearTimeout(timer);
+      if (error) reject(translate(error));
+      else resolve(result as unknown as T);
+    });
+  });
+}
+
+const UNAVAILABLE = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EPIPE',
+  'EHOSTUNREACH',
+  'ETIMEDOUT',
+  'PROTOCOL_CONNECTION_LOST',
+  'ER_CON_COUNT_ERROR',
+  'ER_SERVER_SHUTDOWN',
+  'ER_QUERY_INTERRUPTED',
+]);
+
+/** A lost or refused connection and a full queue mean "try again later"; everything else is a fault of ours. */
+function translate(error: NodeJS.ErrnoException & { fatal?: boolean }): Error {
+  const full = error.message === 'Queue limit reached.';
+  if (full || error.fatal === true || UNAVAILABLE.has(error.code ?? ''))
+    return new Unavailable('the database', error);
+  return error.message.includes('closed state') ? new Unavailable('the database', error) : error;
+}

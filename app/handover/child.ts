@@ -1,0 +1,130 @@
+import { rmSync } from 'node:fs';
+import http from 'node:http';
+import { PublicListener } from './listener.ts';
+import {
+  describe,
+  HandoverError,
+  type CheckResult,
+  type Drain,
+  type Order,
+  type Reply,
+  type ServeOptions,
+} from './protocol.ts';
+
+const KEEP_ALIVE_TIMEOUT_MS = 95_000;
+const NO_DRAIN: Drain = { ms: 0, answered: 0, cut: 0 };
+
+/**
+ * A prefork child: warms up, reports ready, then does what the supervisor orders. Its private socket answers the same
+ * routes as the public port, so that it can be checked before any user reaches it.
+ */
+export async function runChild(
+  listener: http.RequestListener,
+  options: ServeOptions,
+  privateSocket: string,
+): Promise<void> {
+  // The supervisor alone decides when a child leaves; a terminal's Ctrl-C reaches the whole group.
+  process.on('SIGINT', () => {});
+  process.on('SIGTERM', () => {});
+  process.on('SIGHUP', () => {});
+  process.once('disconnect', () => process.exit(1)); // oxlint-disable-line unicorn/no-process-exit -- the supervisor is gone
+
+  await options.warmUp?.();
+  const inside = await openPrivate(listener, privateSocket);
+  const keepAliveMs = options.keepAliveTimeoutMs ?? KEEP_ALIVE_TIMEOUT_MS;
+  let stay: PublicListener | null = null;
+  let loose = false;
+  let requestsBefore = 0;
+
+  const leave = async (deadlineMs: number): Promise<Drain> => {
+    const leaving = stay;
+    if (!leaving) return NO_DRAIN;
+    stay = null;
+    const drain = await leaving.drain(deadlineMs);
+    requestsBefore += leaving.requests;
+    return drain;
+  };
+
+  const obey = async (order: Order): Promise<unknown> => {
+    switch (order.do) {
+      case 'listen': {
+        if (stay) return null;
+        const next = new PublicListener(listener, keepAliveMs);
+        next.loosen(loose);
+        await next.open(options.host, options.port);
+        stay = next;
+        return null;
+      }
+      case 'leave':
+        return await leave(order.deadlineMs);
+      case 'loosen':
+        loose = order.on;
+        stay?.loosen(loose);
+        return null;
+      case 'check':
+        return await check(privateSocket, order.path, order.timeoutMs);
+      case 'stats':
+        return { requests: requestsBefore + (stay?.requests ?? 0), connections: stay?.connections ?? 0 };
+      case 'exit': {
+        const drain = await leave(order.deadlineMs);
+        inside.close();
+        inside.closeAllConnections();
+        await options.onClose?.();
+        setImmediate(() => process.exit(0)); // oxlint-disable-line unicorn/no-process-exit -- ordered to
+        return drain;
+      }
+      default:
+        throw new HandoverError('UNKNOWN_ORDER', 'unknown order');
+    }
+  };
+
+  process.on('message', (order: Order) => {
+    obey(order).then(
+      (result) => send({ id: order.id, ok: true, result }),
+      (error: unknown) => send({ id: order.id, ok: false, error: describe(error) }),
+    );
+  });
+  process.send?.({ ready: true });
+}
+
+function send(reply: Reply): void {
+  if (process.connected) process.send?.(reply);
+}
+
+function openPrivate(listener: http.RequestListener, path: string): Promise<http.Server> {
+  rmSync(path, { force: true });
+  return new Promise((resolve, reject) => {
+    const server = http.createServer(listener);
+    server.once('error', reject);
+    server.listen(path, () => resolve(server));
+  });
+}
+
+/** One GET over the private socket; a connection error or a timeout is thrown. */
+function check(socketPath: string, path: string, timeoutMs: number): Promise<CheckResult> {
+  const start = performance.now();
+  return new Promise((resolve, reject) => {
+    const req = http.get(
+      {
+        socketPath,
+        path,
+        agent: false,
+        signal: AbortSignal.timeout(timeoutMs),
+        headers: { host: 'localhost' },
+      },
+      (res) => {
+        let body = '';
+        res.setEncoding('utf8');
+        res.on('data', (chunk: string) => {
+          if (body.length < 500) body += chunk;
+        });
+        res.on('end', () => {
+          const ms = Math.round(performance.now() - start);
+          resolve({ status: res.statusCode ?? 0, ms, body: body.slice(0, 500) });
+        });
+        res.on('error', reject);
+      },
+    );
+    req.on('error', reject);
+  });
+}

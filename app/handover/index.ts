@@ -1,0 +1,52 @@
+import type http from 'node:http';
+import { runChild } from './child.ts';
+import { CHILD_MARK } from './children.ts';
+import { describe, type Log, type ServeOptions } from './protocol.ts';
+import { INITIAL_RELEASE } from './record.ts';
+import { Supervisor } from './supervisor.ts';
+
+export type { ServeOptions } from './protocol.ts';
+
+/** Where the supervisor is reached from inside the instance, when the options name no other place. */
+export const DEFAULT_CONTROL_SOCKET = '/tmp/tasuki.sock';
+
+/* oxlint-disable node/no-process-env -- the mark and the release are how a process of an instance knows what it is */
+
+/** True in the process that supervises (PID 1 in a container); false in a prefork child. */
+export function isSupervisor(): boolean {
+  return process.env[CHILD_MARK] === undefined;
+}
+
+/** The release id of this instance; the same in the supervisor and its children. */
+export function currentRelease(): string {
+  return process.env.RELEASE || INITIAL_RELEASE;
+}
+
+/**
+ * Serves `listener` (an Express app is one) so that its release can be handed over without losing a request.
+ *
+ * The first process becomes the supervisor: it ignores `listener` (which may then be null), forks the children by
+ * running the same script again, and obeys the deployer. In a child it warms up and waits for admission.
+ * Resolves once the process does its job; rejects when it cannot boot.
+ */
+export async function serve(listener: http.RequestListener | null, options: ServeOptions): Promise<void> {
+  const controlSocket = options.controlSocket ?? DEFAULT_CONTROL_SOCKET;
+  if (isSupervisor()) {
+    const release = options.release || currentRelease();
+    await new Supervisor(release, options, options.log ?? logLine).run(controlSocket);
+    return;
+  }
+  if (!listener) throw new TypeError('serve() needs a request listener in a child process');
+  await runChild(listener, options, `${controlSocket}.${process.pid}`);
+}
+
+const logLine: Log = (level, msg, fields) => {
+  process.stdout.write(`${JSON.stringify({ level, time: new Date().toISOString(), msg, ...fields })}\n`);
+};
+
+/** Ends a process that could not boot, with the reason on standard error; for `serve(...).catch(exitOnFailure)`. */
+export function exitOnFailure(error: unknown): never {
+  const { code, message } = describe(error);
+  process.stderr.write(`cannot start: ${message} (${code})\n`);
+  process.exit(1); // oxlint-disable-line unicorn/no-process-exit -- the process has nothing left to do
+}

@@ -1,0 +1,106 @@
+/** The shapes of docs/contract.md. The deployer keeps its own copy: the two share the page, not code. */
+
+export type Phase = 'booting' | 'standby' | 'serving' | 'draining' | 'parked' | 'exiting';
+
+/** What a drain did: `ms` from leaving the port to the last connection gone, `answered` requests after leaving
+ * the port, `cut` requests still running when the deadline ended them. */
+export interface Drain {
+  ms: number;
+  answered: number;
+  cut: number;
+}
+
+/** Which release serves; `record.json` in the run folder. */
+export interface ReleaseRecord {
+  version: 1;
+  serving: string;
+  /** Releases that served before, newest first. */
+  known: string[];
+  /** ISO 8601. */
+  at: string;
+}
+
+export interface ChildState {
+  pid: number;
+  ready: boolean;
+  requests: number;
+  connections: number;
+}
+
+export interface State {
+  protocol: 1;
+  release: string;
+  phase: Phase;
+  onLoan: boolean;
+  listen: { host: string; port: number };
+  uid: number;
+  children: ChildState[];
+  restarts: number;
+  record: ReleaseRecord | null;
+  drain: Drain | null;
+  problem: string | null;
+}
+
+/** The worst answer of all children to one request on their private sockets. */
+export interface CheckResult {
+  status: number;
+  ms: number;
+  body: string;
+}
+
+export type Log = (level: 'info' | 'warn' | 'error', msg: string, fields?: object) => void;
+
+export interface ServeOptions {
+  port: number;
+  /** Explicit address; every release must bind the same one, or the kernel will not hand over between them. */
+  host: string;
+  /** Release id; empty or absent when the deployer did not start this instance. */
+  release?: string;
+  /** Prefork children, each with a listener of its own. */
+  children: number;
+  /** Folder of record.json, shared by all instances; absent on a PaaS. */
+  runDir?: string;
+  controlSocket?: string;
+  /** Deadline of the drain on SIGTERM and when the record names another release, in milliseconds. */
+  drainTimeoutMs: number;
+  /** Runs in each child before it reports ready: connections, caches, the first render. */
+  warmUp?: () => Promise<void>;
+  /** Runs in each child after its last connection, before it exits. */
+  onClose?: () => Promise<void>;
+  /** Longer than any proxy keeps idle connections: the proxy closes, never the app (Heroku's router: 90 s). */
+  keepAliveTimeoutMs?: number;
+  log?: Log;
+}
+
+/** Supervisor to child, over Node's IPC channel; each is answered by a `Reply` with the same id. */
+export type Order =
+  | { id: number; do: 'listen' }
+  | { id: number; do: 'leave'; deadlineMs: number }
+  | { id: number; do: 'loosen'; on: boolean }
+  | { id: number; do: 'check'; path: string; timeoutMs: number }
+  | { id: number; do: 'stats' }
+  | { id: number; do: 'exit'; deadlineMs: number };
+
+/** An order before its id is given. */
+export type Ask = Order extends infer O ? (O extends Order ? Omit<O, 'id'> : never) : never;
+
+export type Reply =
+  | { id: number; ok: true; result: unknown }
+  | { id: number; ok: false; error: { code: string; message: string } };
+
+/** An error with a code that crosses the process boundary. */
+export class HandoverError extends Error {
+  readonly code: string;
+  constructor(code: string, message: string) {
+    super(message);
+    this.name = 'HandoverError';
+    this.code = code;
+  }
+}
+
+/** Code and message of anything thrown. */
+export function describe(error: unknown): { code: string; message: string } {
+  if (!(error instanceof Error)) return { code: 'ERROR', message: String(error) };
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : 'ERROR';
+  return { code, message: error.message };
+}

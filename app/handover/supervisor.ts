@@ -1,0 +1,269 @@
+import { Children, type Child } from './children.ts';
+import { openControl } from './control.ts';
+import { watchNamespace } from './namespace.ts';
+import {
+  describe,
+  HandoverError,
+  type CheckResult,
+  type Drain,
+  type Log,
+  type Phase,
+  type ReleaseRecord,
+  type ServeOptions,
+  type State,
+} from './protocol.ts';
+import { decideAtBoot, readRecord, succeed, watchRecord, writeRecord } from './record.ts';
+import { isUnclaimed } from './unclaimed.ts';
+
+/**
+ * PID 1 of an instance: keeps the children, knows the phase, follows the record, obeys the control socket.
+ * Every change of phase goes through `#queue`, one after the other, so that no two can interleave.
+ */
+export class Supervisor {
+  readonly #options: ServeOptions;
+  readonly #release: string;
+  readonly #log: Log;
+  readonly #children: Children;
+  readonly #watchers = new Set<() => void>();
+  #queue: Promise<unknown> = Promise.resolve();
+  #phase: Phase = 'booting';
+  #lender: object | null = null;
+  #loosener: object | null = null;
+  #record: ReleaseRecord | null = null;
+  #drain: Drain | null = null;
+  #problem: string | null = null;
+  #stopped = false;
+
+  constructor(release: string, options: ServeOptions, log: Log) {
+    this.#release = release;
+    this.#options = options;
+    this.#log = log;
+    this.#children = new Children(options.children, log, (child) => void this.#settleIn(child));
+  }
+
+  /** Boots the instance; resolves once it is standby or serving. A failed boot is thrown. */
+  async run(controlSocket: string): Promise<void> {
+    process.on('SIGTERM', () => void this.stop(this.#options.drainTimeoutMs));
+    process.on('SIGINT', () => void this.stop(this.#options.drainTimeoutMs));
+    process.on('SIGHUP', () => void this.#reload());
+    await openControl(controlSocket, this);
+    await this.#children.startAll().catch((error: unknown) => {
+      if (!this.#stopped) throw error;
+    });
+    if (this.#stopped) return;
+    this.#enter('standby');
+    const { runDir } = this.#options;
+    if (!runDir) return await this.#serialise(() => this.#listen());
+    watchNamespace(() => this.#leaveDeadNamespace());
+    await this.#serialise(async () => {
+      this.#record = await readRecord(runDir);
+      const decision = decideAtBoot(this.#record, this.#release);
+      if (decision !== 'standby') await this.#listen();
+      if (decision === 'claim') await this.#writeRecord(runDir);
+    });
+    watchRecord(runDir, () => void this.#follow(runDir));
+    if (this.#phase === 'standby') void this.#claimIfNobodyServes(runDir);
+  }
+
+  /** What this instance is and does at the moment. */
+  async state(): Promise<State> {
+    return {
+      protocol: 1,
+      release: this.#release,
+      phase: this.#phase,
+      onLoan: this.#lender !== null,
+      listen: { host: this.#options.host, port: this.#options.port },
+      uid: process.getuid?.() ?? -1,
+      children: await this.#children.states(),
+      restarts: this.#children.restarts,
+      record: this.#record,
+      drain: this.#drain,
+      problem: this.#problem,
+    };
+  }
+
+  /** True while the instance does its job with all its children. */
+  get healthy(): boolean {
+    return this.#phase !== 'booting' && this.#phase !== 'exiting' && this.#children.complete;
+  }
+
+  /** Calls `listener` after every change of phase; returns the way to stop that. */
+  watch(listener: () => void): () => void {
+    this.#watchers.add(listener);
+    return () => this.#watchers.delete(listener);
+  }
+
+  check(path: string, timeoutMs: number): Promise<CheckResult> {
+    return this.#children.check(path, timeoutMs);
+  }
+
+  /** Listens on the public port, on loan to `lender` until `promote`. */
+  admit(lender: object): Promise<void> {
+    return this.#serialise(async () => {
+      if (this.#phase === 'serving') return;
+      await this.#listen();
+      if (this.#options.runDir) this.#lender = lender;
+      this.#changed();
+    });
+  }
+
+  /** Makes this release the one that serves: one rename, from which all instances take what to do. */
+  promote(): Promise<void> {
+    return this.#serialise(async () => {
+      const { runDir } = this.#options;
+      if (!runDir) throw new HandoverError('NO_RECORD', 'there is no run folder, so no record to write');
+      if (this.#phase !== 'serving') throw new HandoverError('NOT_SERVING', `cannot promote: ${this.#phase}`);
+      await this.#writeRecord(runDir);
+      this.#lender = null;
+      this.#changed();
+    });
+  }
+
+  loosen(owner: object, on: boolean): Promise<void> {
+    return this.#serialise(async () => {
+      this.#loosener = on ? owner : null;
+      await this.#children.askAll({ do: 'loosen', on });
+    });
+  }
+
+  /** Leaves the port, answers what still arrives, stays warm. */
+  async park(deadlineMs: number): Promise<Drain> {
+    const { drained } = await this.#serialise(async () => {
+      const record = this.#options.runDir ? await readRecord(this.#options.runDir) : null;
+      if (record?.serving === this.#release && !this.#lender) {
+        throw new HandoverError(
+          'SERVES',
+          'the record names this release: promote another, and it parks by itself',
+        );
+      }
+      return this.#leave(deadlineMs);
+    });
+    return await drained;
+  }
+
+  /** Drains, ends the children and the process. A second call while it drains changes nothing. */
+  async stop(deadlineMs: number, exitCode = 0): Promise<Drain> {
+    if (this.#stopped) return { ms: 0, answered: 0, cut: 0 };
+    this.#stopped = true;
+    this.#enter('exiting');
+    const drain = await this.#children.stopAll(deadlineMs);
+    this.#drain = drain;
+    this.#log('info', 'drained, exiting', { ...drain });
+    setImmediate(() => process.exit(exitCode)); // oxlint-disable-line unicorn/no-process-exit -- PID 1 ends the instance
+    return drain;
+  }
+
+  /** A session ended: what it held on loan goes back, so a deployer that dies leaves nothing half done. */
+  released(owner: object): void {
+    if (this.#loosener === owner) void this.loosen(owner, false).catch(() => {});
+    void this.#serialise(async () => {
+      if (this.#lender !== owner) return;
+      this.#log('warn', 'the session that admitted this release ended before promoting it: leaving the port');
+      this.#leave(this.#options.drainTimeoutMs);
+    });
+  }
+
+  #serialise<T>(change: () => Promise<T>): Promise<T> {
+    const done = this.#queue.then(change);
+    this.#queue = done.catch((error: unknown) => {
+      this.#problem = describe(error).message;
+      this.#changed();
+    });
+    return done;
+  }
+
+  async #listen(): Promise<void> {
+    if (this.#stopped) throw new HandoverError('EXITING', 'the instance is exiting');
+    if (this.#phase === 'booting') throw new HandoverError('BOOTING', 'the instance is not ready yet');
+    if (this.#phase === 'serving') return;
+    try {
+      await this.#children.askAll({ do: 'listen' });
+    } catch (error) {
+      await this.#children.drainAll(this.#options.drainTimeoutMs); // some may have got the port
+      throw error;
+    }
+    this.#problem = null;
+    this.#enter('serving');
+  }
+
+  /**
+   * Leaves the port. The drain goes on beside the queue: the instance can be admitted again while it lasts, since
+   * every admission opens listeners of its own.
+   */
+  #leave(deadlineMs: number): { drained: Promise<Drain> } {
+    if (this.#phase !== 'serving') return { drained: Promise.resolve({ ms: 0, answered: 0, cut: 0 }) };
+    this.#lender = null;
+    this.#enter('draining');
+    const drained = this.#children.drainAll(deadlineMs).then((drain) => {
+      this.#drain = drain;
+      if (this.#phase === 'draining') this.#enter('parked');
+      return drain;
+    });
+    drained.catch((error: unknown) => this.#log('error', 'drain failed', describe(error)));
+    return { drained };
+  }
+
+  async #writeRecord(dir: string): Promise<void> {
+    const record = succeed(await readRecord(dir), this.#release, new Date());
+    await writeRecord(dir, record);
+    this.#record = record;
+  }
+
+  async #follow(dir: string): Promise<void> {
+    const record = await readRecord(dir).catch((error: unknown) => {
+      this.#log('error', 'cannot read the record; staying as it is', describe(error));
+    });
+    if (!record || JSON.stringify(record) === JSON.stringify(this.#record)) return;
+    this.#record = record;
+    await this.#serialise(async () => {
+      const mine = record.serving === this.#release;
+      if (mine && (this.#phase === 'standby' || this.#phase === 'parked')) await this.#listen();
+      if (!mine && this.#phase === 'serving' && !this.#lender) this.#leave(this.#options.drainTimeoutMs);
+    }).catch(() => {}); // kept in `problem`
+  }
+
+  async #claimIfNobodyServes(dir: string): Promise<void> {
+    const { host, port } = this.#options;
+    if (!(await isUnclaimed(host, port, () => this.#phase === 'standby'))) return;
+    await this.#serialise(async () => {
+      if (this.#phase !== 'standby') return;
+      this.#log('warn', 'nobody serves: taking over');
+      await this.#listen();
+      await this.#writeRecord(dir);
+      this.#changed();
+    }).catch(() => {}); // kept in `problem`
+  }
+
+  /** A child that replaces one that ended joins the others on the port. */
+  async #settleIn(child: Child): Promise<void> {
+    if (this.#phase === 'serving') {
+      await child.ask({ do: 'listen' }).catch((error: unknown) => (this.#problem = describe(error).message));
+    }
+    this.#changed();
+  }
+
+  async #reload(): Promise<void> {
+    this.#log('info', 'SIGHUP: replacing the children one by one');
+    await this.#serialise(async () => {
+      const admit = async (child: Child): Promise<void> => {
+        if (this.#phase === 'serving') await child.ask({ do: 'listen' });
+      };
+      await this.#children.replaceAll(admit, this.#options.drainTimeoutMs);
+    }).catch((error: unknown) => this.#log('error', 'reload failed; the old children stay', describe(error)));
+  }
+
+  #leaveDeadNamespace(): void {
+    this.#log('error', 'the network of the pod is gone: exiting, to be restarted in the new one');
+    void this.stop(0, 1);
+  }
+
+  #enter(phase: Phase): void {
+    this.#phase = phase;
+    this.#log('info', phase, { release: this.#release });
+    this.#changed();
+  }
+
+  #changed(): void {
+    for (const listener of this.#watchers) listener();
+  }
+}

@@ -1,0 +1,141 @@
+import { Command, CommanderError, Option } from 'commander';
+import { parseDuration } from './duration.ts';
+import { DeployError, EXIT, type ExitCode } from './errors.ts';
+import type { Globals } from './run.ts';
+
+/** The parts of `Globals` that the command line decides. */
+export interface Flags {
+  file: string[];
+  projectName?: string;
+  timeout?: number;
+  drainTimeout?: number;
+  park: boolean;
+  dryRun: boolean;
+  yes: boolean;
+  json: boolean;
+  quiet: boolean;
+  verbose: boolean;
+}
+
+type Action = (globals: Globals) => Promise<ExitCode>;
+
+const EXAMPLES = `
+Examples:
+  deploy --image app:v2          hand over to an image that is here, or can be pulled
+  deploy --build                 build this folder's Dockerfile and hand over to it
+  deploy --image app:v2 --dry-run
+  deploy rollback                go back to the release before
+  deploy status                  what serves, what is parked
+
+Exit codes: 0 done, 1 failed (the old release serves), 2 usage, 3 needs a person, 75 locked,
+78 bad configuration, 130 interrupted`;
+
+/**
+ * Reads the command line and returns what to do. Words and flags it does not know are one error each (exit 2); help
+ * and version print and return null. Each command's code is loaded only when it is asked for.
+ */
+export async function parseCli(
+  argv: string[],
+  version: string,
+): Promise<{ flags: Flags; action: Action } | null> {
+  let chosen: { flags: Flags; action: Action } | null = null;
+  const choose = (action: Action): void => {
+    chosen = { flags: program.opts<Flags>(), action };
+  };
+  const program = new Command('deploy')
+    .description('Replaces the running release of a Compose project without losing a request.')
+    .version(version)
+    .exitOverride()
+    .configureOutput({ writeErr: () => {} })
+    .enablePositionalOptions(false)
+    .allowExcessArguments(false)
+    .option('--image <name:tag>', 'the image of the next release')
+    .option('--build', 'build the Dockerfile here, tagged by git revision')
+    .option('-f, --file <file>', 'Compose file; may be given several times', collect, [])
+    .option('-p, --project-name <name>', 'Compose project name')
+    .addOption(
+      new Option('--timeout <time>', 'until the new release must be healthy (60s)').argParser(duration),
+    )
+    .addOption(
+      new Option('--drain-timeout <time>', 'until a leaving release must be drained (30s)').argParser(
+        duration,
+      ),
+    )
+    .option('--no-park', 'do not keep the previous release warm')
+    .option('--dry-run', 'print the plan and change nothing', false)
+    .option('-y, --yes', 'answer yes to every question', false)
+    .option('--json', 'one JSON object per line', false)
+    .option('-q, --quiet', 'only errors and the last two lines', false)
+    .option('-v, --verbose', 'every line of every tool', false)
+    .addHelpText('after', EXAMPLES)
+    .action(() => {
+      const { image, build } = program.opts<{ image?: string; build?: boolean }>();
+      if (Boolean(image) === Boolean(build))
+        throw usage('say which image: deploy --image NAME:TAG, or deploy --build');
+      if (image !== undefined && !/^[\w][\w./:@-]*$/.test(image))
+        throw usage(`"${image}" is not an image name`);
+      choose(async (globals) =>
+        (await import('./commands/deploy.ts')).deploy(globals, { image, build: build === true }),
+      );
+    });
+  program
+    .command('status')
+    .description('what serves, what is parked, what is left over')
+    .action(() => choose(async (globals) => (await import('./commands/status.ts')).status(globals)));
+  program
+    .command('rollback')
+    .argument('[release]', 'default: the release before')
+    .description('go back to a release; at once while it is parked')
+    .action((release?: string) =>
+      choose(async (globals) => (await import('./commands/rollback.ts')).rollback(globals, release)),
+    );
+  program
+    .command('history')
+    .description('the deploys made from this machine')
+    .action(() => choose(async (globals) => (await import('./commands/history.ts')).history(globals)));
+  program
+    .command('logs')
+    .argument('[release]', 'default: the release that serves')
+    .option('-F, --follow', 'go on as lines come', false)
+    .option('-n, --tail <lines>', 'how many of the last lines', '100')
+    .description('the log of a release')
+    .action((release: string | undefined, { follow, tail }: { follow: boolean; tail: string }) => {
+      if (!/^(\d+|all)$/.test(tail)) throw usage(`--tail takes a number or "all", not "${tail}"`);
+      choose(async (globals) => (await import('./commands/logs.ts')).logs(globals, release, follow, tail));
+    });
+  program
+    .command('doctor')
+    .option('--fix', 'put right what can be put right safely', false)
+    .description('check this machine and the project')
+    .action(({ fix }: { fix: boolean }) =>
+      choose(async (globals) => (await import('./commands/doctor.ts')).doctor(globals, fix)),
+    );
+  program
+    .command('unlock')
+    .description('remove the lock of a deploy that is gone')
+    .action(() => choose(async (globals) => (await import('./commands/unlock.ts')).unlock(globals)));
+  for (const command of program.commands) command.exitOverride().configureOutput({ writeErr: () => {} });
+
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return null;
+    throw usage(error.message.replace(/^error: /, ''));
+  }
+  return chosen;
+}
+
+function collect(value: string, all: string[]): string[] {
+  return [...all, value];
+}
+
+function duration(text: string): number {
+  const ms = parseDuration(text);
+  if (ms === undefined || ms === 0) throw usage(`"${text}" is not a duration such as 500ms, 30s or 5m`);
+  return ms;
+}
+
+function usage(what: string): DeployError {
+  return new DeployError({ code: 'USAGE', exit: EXIT.usage, what, next: 'deploy --help' });
+}

@@ -1,0 +1,51 @@
+import { execa } from 'execa';
+import type { Config } from '../config.ts';
+import { DeployError, EXIT, type ExitCode } from '../errors.ts';
+import { newReleaseId } from '../release-id.ts';
+import { change, type Globals } from '../run.ts';
+
+export interface DeployOptions {
+  image?: string | undefined;
+  build: boolean;
+}
+
+/** `deploy --image app:v2`, `deploy --build`: replaces the release that serves. */
+export async function deploy(globals: Globals, options: DeployOptions): Promise<ExitCode> {
+  const command = options.build ? 'deploy --build' : `deploy --image ${options.image}`;
+  return await change(globals, command, async (_observed, engine, config) => {
+    const built = options.build ? await revisionOf(config) : null;
+    const image = built ? `${repository(config.image)}:${built.tag}` : (options.image ?? '');
+    const pull = !built && !(await engine.imageId(image));
+    const release = newReleaseId();
+    const desired = { kind: 'deploy' as const, release, image, build: built !== null, pull };
+    return { command: 'deploy', release, image, desired, revision: built?.revision ?? '' };
+  });
+}
+
+/** The tag for the working tree: the short revision, with the time added when there are uncommitted changes. */
+async function revisionOf({ directory }: Config): Promise<{ revision: string; tag: string }> {
+  const git = async (...args: string[]): Promise<string> =>
+    (await execa('git', args, { cwd: directory, timeout: 10_000, stdin: 'ignore' })).stdout.trim();
+  try {
+    const [revision, short, changes] = await Promise.all([
+      git('rev-parse', 'HEAD'),
+      git('rev-parse', '--short=12', 'HEAD'),
+      git('status', '--porcelain', '--untracked-files=no'),
+    ]);
+    const stamp = new Date().toISOString().replaceAll(/[-:]/g, '').slice(0, 15);
+    return { revision, tag: changes ? `${short}-dirty-${stamp}` : short };
+  } catch (error) {
+    throw new DeployError({
+      code: 'NO_REVISION',
+      exit: EXIT.usage,
+      what: `--build tags the image by its git revision, and git says: ${(error as Error).message.split('\n').at(-1)}`,
+      subject: directory,
+      next: 'commit first, or build by hand and use: deploy --image NAME:TAG',
+    });
+  }
+}
+
+/** `app` of `app:v1`; a colon before the last slash belongs to a registry's port. */
+function repository(image: string): string {
+  return image.replace(/@.*$/, '').replace(/:[^/:]*$/, '') || 'app';
+}

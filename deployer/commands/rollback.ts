@@ -1,0 +1,69 @@
+import { parkedInstance, type Observed } from '../core/observe.ts';
+import type { Instance } from '../engine/docker.ts';
+import { DeployError, EXIT, type ExitCode } from '../errors.ts';
+import { newReleaseId } from '../release-id.ts';
+import { change, type Globals, type Wish } from '../run.ts';
+import { readHistory } from '../store/history.ts';
+
+/** `deploy rollback [release]`: re-admits a parked release; one that is not warm any more is deployed again. */
+export async function rollback(globals: Globals, release: string | undefined): Promise<ExitCode> {
+  return await change(
+    globals,
+    release ? `rollback ${release}` : 'rollback',
+    async (observed, engine, _config, folder) => {
+      const target = release ?? observed.record?.known[0];
+      if (!target) {
+        throw new DeployError({
+          code: 'NOTHING_BEFORE',
+          exit: EXIT.usage,
+          what: 'there is no release to go back to',
+          next: 'deploy history   lists what has been deployed from here',
+        });
+      }
+      if (target === observed.record?.serving) {
+        throw new DeployError({
+          code: 'ALREADY_SERVES',
+          exit: EXIT.usage,
+          what: `release ${target} already serves`,
+          next: 'deploy history   lists the others',
+        });
+      }
+      const warm = warmInstance(observed, target);
+      if (warm) {
+        return {
+          command: 'rollback',
+          release: target,
+          image: warm.image,
+          desired: { kind: 'rollback', to: warm },
+        };
+      }
+      return await again(target, folder, async (image) => !(await engine.imageId(image)));
+    },
+  );
+}
+
+function warmInstance(observed: Observed, release: string): Instance | null {
+  const parked = parkedInstance(observed);
+  if (parked?.release === release) return parked;
+  return observed.instances.find((one) => one.running && one.release === release) ?? null;
+}
+
+async function again(
+  target: string,
+  folder: string,
+  missing: (image: string) => Promise<boolean>,
+): Promise<Wish> {
+  const entry = (await readHistory(folder)).findLast((one) => one.release === target || one.from === target);
+  const image = entry?.release === target ? entry.image : undefined;
+  if (!image) {
+    throw new DeployError({
+      code: 'UNKNOWN_RELEASE',
+      exit: EXIT.usage,
+      what: `release ${target} is not parked, and this machine's history does not know its image`,
+      next: 'deploy history   lists releases; deploy --image NAME:TAG   deploys one',
+    });
+  }
+  const release = newReleaseId();
+  const desired = { kind: 'deploy' as const, release, image, build: false, pull: await missing(image) };
+  return { command: 'rollback', release, image, desired };
+}

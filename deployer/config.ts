@@ -1,0 +1,183 @@
+import { readFile } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { parse, YAMLParseError } from 'yaml';
+import { IMAGE_VARIABLE, RELEASE_VARIABLE, RUN_DIR } from './contract.ts';
+import { DeployError, EXIT } from './errors.ts';
+import { deploySchema, type DeploySettings } from './schema.ts';
+import { readEnvFile } from './store/env-file.ts';
+
+/** What the command line and the environment say about the project. */
+export interface ProjectOptions {
+  files: string[];
+  project?: string | undefined;
+  cwd: string;
+  env: Record<string, string | undefined>;
+}
+
+/** A Compose project that `deploy` can work on. */
+export interface Config {
+  /** Absolute paths, in the order Compose merges them. */
+  files: string[];
+  directory: string;
+  project: string;
+  settings: DeploySettings;
+  /** `.env` beside the first Compose file. */
+  envFile: string;
+  /** The image `docker compose up` would use now. */
+  image: string;
+}
+
+interface Service {
+  image?: unknown;
+  environment?: unknown;
+  network_mode?: unknown;
+  ports?: unknown;
+  volumes?: unknown;
+}
+interface ComposeFile {
+  name?: unknown;
+  services?: Record<string, Service | null>;
+  'x-deploy'?: unknown;
+}
+
+const DEFAULT_FILES = ['compose.yaml', 'compose.yml', 'docker-compose.yaml', 'docker-compose.yml'];
+
+/** Reads and checks the project; throws one error (exit 78) that lists every problem. */
+export async function loadConfig(options: ProjectOptions): Promise<Config> {
+  const files = await findFiles(options);
+  const directory = dirname(files[0] ?? options.cwd);
+  const documents = await Promise.all(files.map((file) => readCompose(file)));
+  const compose = merge(documents);
+  const envFile = join(directory, '.env');
+  const env = { ...(await readEnvFile(envFile)), ...options.env };
+  const problems: string[] = [];
+
+  const parsed = deploySchema.safeParse(compose['x-deploy'] ?? {});
+  if (!parsed.success) {
+    for (const issue of parsed.error.issues) {
+      problems.push(`x-deploy${issue.path.length ? `.${issue.path.join('.')}` : ''}: ${issue.message}`);
+    }
+  }
+  const settings = parsed.success ? parsed.data : deploySchema.parse({});
+  problems.push(...checkServices(compose.services ?? {}, settings));
+  if (problems.length) throw invalid(files, problems);
+
+  const image = String(compose.services?.[settings.service]?.image);
+  return {
+    files,
+    directory,
+    project: options.project ?? env.COMPOSE_PROJECT_NAME ?? projectName(compose.name, directory),
+    settings,
+    envFile,
+    image: env[IMAGE_VARIABLE] || (/:-([^}]*)\}/.exec(image)?.[1] ?? ''),
+  };
+}
+
+async function findFiles({ files, cwd }: ProjectOptions): Promise<string[]> {
+  if (files.length) return files.map((file) => resolve(cwd, file));
+  for (const name of DEFAULT_FILES) {
+    const file = join(cwd, name);
+    if (!(await exists(file))) continue;
+    const override = file.replace(/(\.ya?ml)$/, '.override$1');
+    return (await exists(override)) ? [file, override] : [file];
+  }
+  throw new DeployError({
+    code: 'NO_COMPOSE_FILE',
+    exit: EXIT.config,
+    what: 'no compose.yaml here',
+    subject: cwd,
+    next: 'go to the folder of your project, or name the file with -f',
+  });
+}
+
+async function exists(file: string): Promise<boolean> {
+  return await readFile(file).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => error.code !== 'ENOENT',
+  );
+}
+
+async function readCompose(file: string): Promise<ComposeFile> {
+  try {
+    const document: unknown = parse(await readFile(file, 'utf8'), { merge: true });
+    if (typeof document !== 'object' || document === null)
+      throw new TypeError('it is empty or not a mapping');
+    return document;
+  } catch (error) {
+    const reason = error instanceof YAMLParseError ? error.message.split('\n')[0] : (error as Error).message;
+    throw new DeployError({
+      code: 'COMPOSE_FILE_UNREADABLE',
+      exit: EXIT.config,
+      what: `cannot read the Compose file: ${reason}`,
+      subject: file,
+      next: `check it with: docker compose -f ${file} config`,
+    });
+  }
+}
+
+/** Enough of Compose's merge for what is read here: later files win key by key. */
+function merge(documents: ComposeFile[]): ComposeFile {
+  const result: ComposeFile = { services: {} };
+  for (const document of documents) {
+    for (const [name, service] of Object.entries(document.services ?? {})) {
+      result.services![name] = { ...result.services![name], ...service };
+    }
+    if (document.name !== undefined) result.name = document.name;
+    if (document['x-deploy'] !== undefined) result['x-deploy'] = document['x-deploy'];
+  }
+  return result;
+}
+
+/** The rules a project must meet; each problem says what to write. */
+function checkServices(services: Record<string, Service | null>, settings: DeploySettings): string[] {
+  const { service, pod } = settings;
+  const app = services[service];
+  if (!app) return [`services.${service} is missing (x-deploy.service names it)`];
+  if (!services[pod]) return [`services.${pod} is missing (x-deploy.pod names it)`];
+  const problems: string[] = [];
+  if (!String(app.image).includes(`\${${IMAGE_VARIABLE}`)) {
+    problems.push(
+      `services.${service}.image must be \${${IMAGE_VARIABLE}:-your-image:tag}, so that a release can set it`,
+    );
+  }
+  if (!JSON.stringify(app.environment ?? '').includes(`\${${RELEASE_VARIABLE}`)) {
+    problems.push(`services.${service}.environment needs RELEASE: \${${RELEASE_VARIABLE}:-}`);
+  }
+  if (app.network_mode !== `service:${pod}`) {
+    problems.push(`services.${service}.network_mode must be service:${pod}, so that releases share the port`);
+  }
+  for (const [name, { volumes }] of [
+    [service, app],
+    [pod, services[pod]],
+  ] as const) {
+    if (!JSON.stringify(volumes ?? '').includes(RUN_DIR)) {
+      problems.push(
+        `services.${name}.volumes needs a volume on ${RUN_DIR}: it holds the record of which release serves`,
+      );
+    }
+  }
+  return problems;
+}
+
+function invalid(files: string[], problems: string[]): DeployError {
+  return new DeployError({
+    code: 'BAD_CONFIG',
+    exit: EXIT.config,
+    what:
+      problems.length === 1
+        ? `the project is not ready: ${problems[0]}`
+        : `the project is not ready (${problems.length} problems)`,
+    subject: files.join(', '),
+    next: 'correct the file; docs/contract.md and the README show a complete example',
+    evidence: problems.length === 1 ? [] : problems,
+  });
+}
+
+/** Compose's own rule: `name:`, else the folder's name in lower case with only [a-z0-9_-]. */
+function projectName(name: unknown, directory: string): string {
+  if (typeof name === 'string' && !name.includes('$')) return name;
+  return basename(directory)
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9_-]/g, '')
+    .replace(/^[_-]+/, '');
+}

@@ -1,0 +1,44 @@
+/** The deployer's side of docs/contract.md; the app has its own copy, and a test holds both to the page. */
+
+export const INITIAL_RELEASE = 'initial';
+export const RUN_DIR = '/run/tasuki';
+export const RECORD_FILE = 'record.json';
+/** The variables of compose.yaml through which a release is chosen. */
+export const IMAGE_VARIABLE = 'TASUKI_IMAGE';
+export const RELEASE_VARIABLE = 'TASUKI_RELEASE';
+
+export type Phase = 'booting' | 'standby' | 'serving' | 'draining' | 'parked' | 'exiting';
+
+/** Milliseconds until the last connection was gone; requests answered after leaving the port; requests cut. */
+export interface Drain {
+  ms: number;
+  answered: number;
+  cut: number;
+}
+
+export interface ReleaseRecord {
+  version: 1;
+  serving: string;
+  known: string[];
+  at: string;
+}
+
+export interface State {
+  protocol: 1;
+  release: string;
+  phase: Phase;
+  onLoan: boolean;
+  listen: { host: string; port: number };
+  uid: number;
+  children: { pid: number; ready: boolean; requests: number; connections: number }[];
+  restarts: number;
+  record: ReleaseRecord | null;
+  drain: Drain | null;
+  problem: string | null;
+}
+
+export interface CheckResult {
+  status: number;
+  ms: number;
+  body: string;
+}

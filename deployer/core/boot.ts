@@ -1,0 +1,213 @@
+import { INITIAL_RELEASE, type CheckResult, type State } from '../contract.ts';
+import { createContainer } from '../engine/compose.ts';
+import { DeployError } from '../errors.ts';
+import { formatDuration } from '../duration.ts';
+import { RefusedError } from '../engine/session.ts';
+import { explainRefusal, failedRelease, within, type Context } from './context.ts';
+import type { Step } from './plan.ts';
+
+/** Between two health checks of a release that is not healthy yet. */
+const CHECK_AGAIN_MS = 200;
+const CHECK_TIMEOUT_MS = 5000;
+/** The engine reports an exit shortly after the container's streams close. */
+const EXIT_GRACE_MS = 1000;
+/** Answers of the new release that must be seen through the proxy, and how long that may take. */
+const CONFIRMATIONS = 3;
+const CONFIRM_TIMEOUT_MS = 10_000;
+const CONFIRM_AT_ONCE = 4;
+
+type Of<Word extends Step['do']> = Extract<Step, { do: Word }>;
+
+/** Pulls an image; one that is nowhere is the user's most likely mistake. */
+export async function pull({ image }: Of<'pull'>, context: Context): Promise<void> {
+  const { engine, emit, timeoutMs } = context;
+  try {
+    await within(
+      context,
+      Math.max(timeoutMs, 600_000),
+      engine.pull(image, (text) => emit({ type: 'progress', id: 'pull', text })),
+      () => new Error('pulling took longer than 10 min'),
+    );
+  } catch (error) {
+    if (context.signal.aborted) throw error;
+    throw new DeployError({
+      code: 'IMAGE_MISSING',
+      what: `the image is not on this machine and could not be pulled: ${(error as Error).message}`,
+      subject: image,
+      next: `check the name, or build it: deploy --build   (docker images lists what is here)`,
+    });
+  }
+}
+
+/** Runs `create` and finds the container it made. */
+export async function createNext(
+  context: Context,
+  release: string,
+  create: () => Promise<void>,
+): Promise<void> {
+  const { engine, config } = context;
+  const find = async (): Promise<void> => {
+    const all = await engine.instances(config.project, config.settings.service, INITIAL_RELEASE);
+    const made = all.findLast((one) => one.release === release && one.visible);
+    if (made) context.next = { id: made.id, name: made.name };
+  };
+  try {
+    await create();
+  } finally {
+    await find(); // also after a failure: what was made must be undone
+  }
+  if (!context.next) throw new Error(`Compose made no container for release ${release}`);
+}
+
+/** Waits until the instance is in standby and healthy for the settling time; whatever goes wrong is explained. */
+export async function waitHealthy(
+  context: Context,
+  next: { id: string; name: string },
+  image: string,
+): Promise<string> {
+  const { engine, timeoutMs, config } = context;
+  const gone = new AbortController();
+  const exited = engine.exited(next.id, gone.signal).then(async (code) => {
+    throw await failedRelease(context, {
+      code: 'EXITED',
+      what: `the new release ended by itself (exit code ${code}) before it was admitted`,
+      next: 'correct what its last lines say, and deploy again',
+    });
+  });
+  const last: { check: string | null } = { check: null };
+  const ready = becomesHealthy(context, next, last);
+  try {
+    const check = await within(context, timeoutMs, Promise.race([ready, exited]), () => new Late());
+    return `${config.settings.health} ${check.status} in ${check.ms} ms`;
+  } catch (error) {
+    if (error instanceof Late) {
+      throw await failedRelease(context, {
+        code: 'NEVER_HEALTHY',
+        what: `the new release was not healthy in time; ${last.check ?? 'it never reached standby'}`,
+        limit: formatDuration(timeoutMs),
+        next: 'correct the release, or allow more time: --timeout 2m',
+      });
+    }
+    // Its session ends when the container does: let the exit, which explains more, speak first.
+    if (error instanceof RefusedError) await Promise.race([exited, sleep(EXIT_GRACE_MS)]);
+    throw await explainRefusal(context, error, image);
+  } finally {
+    gone.abort();
+    exited.catch(() => {});
+  }
+}
+
+class Late extends Error {}
+
+async function becomesHealthy(
+  context: Context,
+  next: { id: string; name: string },
+  last: { check: string | null },
+): Promise<CheckResult> {
+  const { sessions, timeoutMs } = context;
+  const { health, settle } = context.config.settings;
+  const session = await sessions.with(next.id, next.name);
+  const state = await session.until(({ phase }) => phase === 'standby' || phase === 'serving', timeoutMs);
+  await compareWithServing(context, state);
+  for (;;) {
+    const check = await session
+      .ask('check', { path: health, timeoutMs: CHECK_TIMEOUT_MS }, CHECK_TIMEOUT_MS * 2)
+      .then(
+        (result) => result as CheckResult,
+        (error: Error) => ({ status: 599, ms: 0, body: error.message }),
+      );
+    last.check = `${health} answered ${check.status}: ${check.body.slice(0, 200)}`;
+    if (check.status >= 400) {
+      await sleep(CHECK_AGAIN_MS);
+      context.signal.throwIfAborted();
+      continue;
+    }
+    await sleep(settle);
+    const now = (await session.ask('state')) as State;
+    if (now.restarts === 0) return check;
+    throw await failedRelease(context, {
+      code: 'CRASHES',
+      what: `the new release crashes after it is ready: ${now.restarts} of its processes ended by themselves`,
+      next: 'correct what its last lines say, and deploy again',
+    });
+  }
+}
+
+/** The kernel hands over only between listeners of one address and one uid; a difference is found before admission. */
+async function compareWithServing(context: Context, next: State): Promise<void> {
+  const serving = context.observed.instances.find(
+    (one) => one.running && one.release === context.observed.record?.serving,
+  );
+  const old = serving && (await context.sessions.stateOf(serving.id));
+  if (!old) return;
+  const [was, is] = [old, next].map(({ listen }) => `${listen.host}:${listen.port}`);
+  if (was !== is) {
+    throw await failedRelease(context, {
+      code: 'OTHER_ADDRESS',
+      what: `the new release would listen on ${is}, the old one listens on ${was}: the proxy would not find it`,
+      next: 'take HOST and PORT from the environment; compose.yaml sets them',
+    });
+  }
+  if (old.uid !== next.uid) {
+    throw await failedRelease(context, {
+      code: 'OTHER_UID',
+      what: `the new release runs as uid ${next.uid}, the old one as ${old.uid}: the kernel will not share the port between them`,
+      next: `run it as uid ${old.uid} (USER in the Dockerfile, or user: in compose.yaml)`,
+    });
+  }
+}
+
+/**
+ * Sends requests through the proxy until the new release has answered some. The old instances are asked to answer with
+ * `Connection: close` meanwhile: the proxy would otherwise stay on connections it has kept open to them.
+ */
+export async function confirm({ release, loosen }: Of<'confirm'>, context: Context): Promise<string> {
+  const { sessions, probe } = context;
+  for (const id of loosen) {
+    const session = await sessions.with(id).catch(() => null);
+    await session?.ask('loosen', { on: true }).catch(() => {}); // a release that cannot do it is only slower to leave
+  }
+  const deadline = performance.now() + CONFIRM_TIMEOUT_MS;
+  let seen = 0;
+  let sent = 0;
+  while (performance.now() < deadline) {
+    context.signal.throwIfAborted();
+    const answers = await Promise.all(Array.from({ length: CONFIRM_AT_ONCE }, () => probe.send(false)));
+    sent += answers.length;
+    const bad = answers.find((answer) => answer.release === release && !answer.ok);
+    if (bad) {
+      throw await failedRelease(context, {
+        code: 'FAILS_BEHIND_PROXY',
+        what: `the new release answered through the proxy with ${bad.problem}`,
+        next: 'correct the release; x-deploy.probe names the path that is asked',
+      });
+    }
+    seen += answers.filter((answer) => answer.release === release).length;
+    if (seen >= CONFIRMATIONS) return `${seen} of ${sent} answers are its own`;
+  }
+  throw await failedRelease(context, {
+    code: 'NOT_SEEN',
+    what: `the new release listens, but none of ${sent} requests through the proxy was answered with its X-Release`,
+    limit: formatDuration(CONFIRM_TIMEOUT_MS),
+    next: 'check that the proxy passes on X-Release and sends to the address the app listens on',
+  });
+}
+
+/** Starts a container of the release that serves where Compose sees it; it joins the others on the port by itself. */
+export async function seat({ release, image, scale }: Of<'seat'>, context: Context): Promise<void> {
+  const { engine, config, sessions, timeoutMs } = context;
+  const before = context.next;
+  await createNext(context, release, () =>
+    createContainer(config, release, image, scale, new AbortController().signal),
+  );
+  const made = context.next;
+  context.next = before;
+  if (!made) return;
+  await engine.start(made.id);
+  const session = await sessions.with(made.id, made.name);
+  await session.until((state) => state.phase === 'serving', timeoutMs);
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

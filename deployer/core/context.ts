@@ -1,0 +1,117 @@
+import type { Config } from '../config.ts';
+import type { State } from '../contract.ts';
+import type { Engine } from '../engine/docker.ts';
+import { noContract, RefusedError, Session } from '../engine/session.ts';
+import { DeployError } from '../errors.ts';
+import type { Emit } from '../events.ts';
+import type { Probe } from '../probe.ts';
+import type { Observed } from './observe.ts';
+
+/** What the steps of one run share. */
+export interface Context {
+  config: Config;
+  engine: Engine;
+  observed: Observed;
+  probe: Probe;
+  sessions: Sessions;
+  emit: Emit;
+  /** Aborted by Ctrl-C until the pivot. */
+  signal: AbortSignal;
+  timeoutMs: number;
+  drainTimeoutMs: number;
+  /** The git revision that `--build` builds. */
+  revision: string;
+  /** The new or re-admitted instance, once there is one. */
+  next: { id: string; name: string } | null;
+}
+
+/** The open conversations with instances, at most one each. */
+export class Sessions {
+  readonly #engine: Engine;
+  readonly #ctl: string[];
+  readonly #open = new Map<string, Promise<Session>>();
+
+  constructor(engine: Engine, ctl: string[]) {
+    this.#engine = engine;
+    this.#ctl = ctl;
+  }
+
+  /** Opens the conversation, or gives the open one. Call early: it costs an exec. */
+  with(id: string, name = id.slice(0, 12)): Promise<Session> {
+    let session = this.#open.get(id);
+    if (!session) {
+      session = Session.open(this.#engine, id, name, this.#ctl);
+      session.catch(() => {}); // reported to whoever awaits it
+      this.#open.set(id, session);
+    }
+    return session;
+  }
+
+  /** The state of an instance, or null when it cannot be asked. */
+  async stateOf(id: string): Promise<State | null> {
+    return await this.with(id)
+      .then((session) => session.ask('state'))
+      .then(
+        (state) => state as State,
+        () => null,
+      );
+  }
+
+  async end(id: string): Promise<void> {
+    const session = this.#open.get(id);
+    this.#open.delete(id);
+    (await session?.catch(() => null))?.end();
+  }
+
+  async endAll(): Promise<void> {
+    await Promise.all([...this.#open.keys()].map((id) => this.end(id)));
+  }
+}
+
+/** Rejects when the run is interrupted or `ms` have passed, whichever is first; else gives what `work` gives. */
+export async function within<T>(
+  context: Context,
+  ms: number,
+  work: Promise<T>,
+  late: () => Error,
+): Promise<T> {
+  context.signal.throwIfAborted();
+  let timer: NodeJS.Timeout | undefined;
+  let onAbort = (): void => {};
+  const stop = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(late()), ms);
+    onAbort = () => reject(context.signal.reason as Error);
+    context.signal.addEventListener('abort', onAbort);
+  });
+  try {
+    return await Promise.race([work, stop]);
+  } finally {
+    clearTimeout(timer);
+    context.signal.removeEventListener('abort', onAbort);
+    work.catch(() => {});
+  }
+}
+
+/** An error about the next instance, with the container's last lines and what its health check said. */
+export async function failedRelease(
+  context: Context,
+  details: { code: string; what: string; limit?: string; next: string; evidence?: string[] },
+): Promise<DeployError> {
+  const { next, engine, config } = context;
+  const lines = next ? await engine.lastLines(next.id) : [];
+  const logs = lines.length
+    ? [`last lines of ${next?.name}:`, ...lines.map((line) => `  ${line}`)]
+    : ['it wrote no log line'];
+  return new DeployError({
+    ...details,
+    subject: next?.name ?? config.settings.service,
+    evidence: [...(details.evidence ?? []), ...logs],
+  });
+}
+
+/** Turns a refusal of the next instance into an error with evidence. */
+export async function explainRefusal(context: Context, error: unknown, image: string): Promise<unknown> {
+  if (!(error instanceof RefusedError)) return error;
+  if (error.code === 'SESSION_CLOSED') return noContract(context.next?.name ?? image, image, error.message);
+  return await failedRelease(context, { code: error.code, what: error.message, next: 'see the lines below' });
+}

@@ -1,0 +1,98 @@
+import { EXIT, Interrupted, toDeployError, type DeployError } from '../errors.ts';
+import type { Context } from './context.ts';
+import { describeStep, type Plan, type Step } from './plan.ts';
+import { HANDLERS } from './steps.ts';
+
+export interface Result {
+  outcome: 'done' | 'failed' | 'incomplete' | 'interrupted';
+  error: DeployError | null;
+  steps: { id: string; ms: number }[];
+}
+
+/** A step after the pivot is tried this often before the run ends incomplete. */
+const FORWARD_TRIES = 3;
+
+/**
+ * Does the steps of a plan in order and decides nothing. Before the pivot a failure, or Ctrl-C, undoes what was done,
+ * in reverse, the failed step first. After it a failing step is tried again, and never undone.
+ */
+export async function execute(plan: Plan, context: Context): Promise<Result> {
+  const steps: Result['steps'] = [];
+  const begun: Step[] = [];
+  try {
+    for (const step of plan.tidy) await run(step, context, steps);
+    for (const step of plan.reversible) {
+      context.signal.throwIfAborted();
+      begun.push(step);
+      await run(step, context, steps);
+    }
+    context.signal.throwIfAborted();
+    begun.push(plan.pivot);
+    await run(plan.pivot, context, steps);
+  } catch (error) {
+    const cause = context.signal.aborted ? new Interrupted() : toDeployError(error);
+    if (cause.exit === EXIT.incomplete) return { outcome: 'incomplete', error: cause, steps };
+    await undo(begun, context);
+    return { outcome: context.signal.aborted ? 'interrupted' : 'failed', error: cause, steps };
+  }
+  try {
+    for (const step of plan.forward) await insist(step, context, steps);
+    return { outcome: 'done', error: null, steps };
+  } catch (error) {
+    const cause = toDeployError(error);
+    return { outcome: 'incomplete', error: withExit(cause), steps };
+  }
+}
+
+async function run(step: Step, context: Context, steps: Result['steps']): Promise<void> {
+  const { emit } = context;
+  const { id } = step;
+  const title = describeStep(step);
+  const start = performance.now();
+  const ms = (): number => Math.round(performance.now() - start);
+  emit({ type: 'step', id, title, status: 'start' });
+  try {
+    const detail = await (HANDLERS[step.do].run as (s: Step, c: Context) => Promise<string | void>)(
+      step,
+      context,
+    );
+    emit({ type: 'step', id, title, status: 'done', ms: ms(), ...(detail ? { detail } : {}) });
+    steps.push({ id, ms: ms() });
+  } catch (error) {
+    emit({ type: 'step', id, title, status: 'failed', ms: ms(), detail: (error as Error).message });
+    throw error;
+  }
+}
+
+async function insist(step: Step, context: Context, steps: Result['steps']): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await run(step, context, steps);
+    } catch (error) {
+      if (attempt === FORWARD_TRIES) throw error;
+    }
+  }
+}
+
+/** Takes back the begun steps, the last first. A step that cannot be undone does not keep the others from it. */
+async function undo(begun: Step[], context: Context): Promise<void> {
+  for (const step of begun.toReversed()) {
+    const handler = HANDLERS[step.do].undo as ((s: Step, c: Context) => Promise<void>) | null;
+    if (!handler) continue;
+    const title = describeStep(step);
+    const start = performance.now();
+    const ms = (): number => Math.round(performance.now() - start);
+    try {
+      await handler(step, context);
+      context.emit({ type: 'step', id: step.id, title, status: 'undone', ms: ms() });
+    } catch (error) {
+      const text = `could not undo "${title}": ${(error as Error).message}; the next deploy cleans it up`;
+      context.emit({ type: 'notice', level: 'warn', text });
+    }
+  }
+}
+
+function withExit(error: DeployError): DeployError {
+  error.details.exit = EXIT.incomplete;
+  return error;
+}

@@ -1,0 +1,192 @@
+import { IMAGE_VARIABLE, RELEASE_VARIABLE, type Drain } from '../contract.ts';
+import { buildImage, createContainer } from '../engine/compose.ts';
+import { DeployError, EXIT } from '../errors.ts';
+import { setInEnvFile } from '../store/env-file.ts';
+import { confirm, createNext, pull, seat, waitHealthy } from './boot.ts';
+import { within, type Context } from './context.ts';
+import { readRecord } from './observe.ts';
+import type { Step } from './plan.ts';
+
+type Of<Word extends Step['do']> = Extract<Step, { do: Word }>;
+
+interface Handler<S> {
+  /** Does the step; may return a detail for the report. */
+  run: (step: S, context: Context) => Promise<string | void>;
+  /** Takes it back, also when `run` failed halfway. Only reversible steps have one; null: nothing to take back. */
+  undo: ((step: S, context: Context) => Promise<void>) | null;
+}
+
+/** How each step is done and undone. */
+export const HANDLERS: { [Word in Step['do']]: Handler<Of<Word>> } = {
+  build: {
+    run: async ({ image }, { config, revision, emit, signal }) => {
+      await buildImage(
+        config,
+        image,
+        revision,
+        (text) => emit({ type: 'progress', id: 'build', text }),
+        signal,
+      );
+    },
+    undo: null, // an image harms nobody
+  },
+
+  pull: { run: pull, undo: null },
+
+  create: {
+    run: async ({ release, image, scale }, context) => {
+      await createNext(context, release, () =>
+        createContainer(context.config, release, image, scale, context.signal),
+      );
+    },
+    undo: async (_step, context) => {
+      if (!context.next) return;
+      await context.sessions.end(context.next.id);
+      await context.engine.remove(context.next.id, 0); // `start` has stopped it
+    },
+  },
+
+  start: {
+    run: async (_step, context) => {
+      const next = required(context);
+      await context.engine.start(next.id);
+      void context.sessions.with(next.id, next.name); // ready by the time the instance is
+    },
+    undo: async (_step, context) => {
+      if (context.next) await context.engine.stop(context.next.id, context.drainTimeoutMs);
+    },
+  },
+
+  standby: { run: ({ image }, context) => waitHealthy(context, required(context), image), undo: null },
+
+  admit: {
+    run: async ({ target }, context) => {
+      if (target) context.next = { id: target, name: nameOf(context, target) };
+      const session = await context.sessions.with(required(context).id);
+      await within(
+        context,
+        context.timeoutMs,
+        session.ask('admit'),
+        () => new Error('admission took too long'),
+      );
+    },
+    undo: async (_step, context) => {
+      const { drainTimeoutMs: deadlineMs } = context;
+      const session = await context.sessions.with(required(context).id);
+      // An instance that died holds no port; one that still lives leaves it, and answers what it had accepted.
+      await session.ask('park', { deadlineMs }, deadlineMs + 5000).catch(() => {});
+    },
+  },
+
+  confirm: {
+    run: confirm,
+    undo: async ({ loosen }, context) => {
+      for (const id of loosen) {
+        const session = await context.sessions.with(id).catch(() => null);
+        await session?.ask('loosen', { on: false }).catch(() => {});
+      }
+    },
+  },
+
+  promote: {
+    run: promote,
+    undo: null, // from here on there is only forward
+  },
+
+  drain: {
+    run: async ({ targets }, context) => {
+      const drains = await Promise.all(targets.map((id) => drained(id, context)));
+      return describeDrains(drains.filter((drain) => drain !== null));
+    },
+    undo: null,
+  },
+
+  remember: {
+    run: async ({ release, image }, { config }) => {
+      await setInEnvFile(config.envFile, { [IMAGE_VARIABLE]: image, [RELEASE_VARIABLE]: release });
+    },
+    undo: null,
+  },
+
+  seat: { run: seat, undo: null },
+
+  park: {
+    run: async ({ release, twinOf }, context) => {
+      const { engine, config, sessions } = context;
+      const info = await engine.inspect(twinOf);
+      if (!info) throw new Error(`the container of ${release} is gone`);
+      const name = `${config.project}-${config.settings.service}-parked-${release}`;
+      await engine.removeByName(name); // of an interrupted run
+      const id = await engine.createHiddenTwin(info, name, release);
+      await engine.start(id);
+      const session = await sessions.with(id, name);
+      await session.until((state) => state.phase === 'standby', context.timeoutMs);
+    },
+    undo: null,
+  },
+
+  retire: {
+    run: async ({ target, id }, { engine, sessions, observed, drainTimeoutMs }) => {
+      await sessions.end(target);
+      const limit = observed.instances.find((one) => one.id === target)?.stopTimeout ?? 10;
+      const seconds = Math.min(limit, Math.ceil(drainTimeoutMs / 1000));
+      const killed = await engine.remove(target, seconds);
+      if (killed) return `${id.slice('retire:'.length)} ignored SIGTERM for ${seconds} s and was killed`;
+    },
+    undo: null,
+  },
+};
+
+/** The pivot. When its answer is lost, the record tells whether it happened. */
+async function promote({ release }: Of<'promote'>, context: Context): Promise<void> {
+  const session = await context.sessions.with(required(context).id);
+  try {
+    await session.ask('promote');
+  } catch (error) {
+    const record = await readRecord(context.engine, context.observed.pod?.id ?? '').catch(() => {
+      throw new DeployError({
+        code: 'PIVOT_UNKNOWN',
+        exit: EXIT.incomplete,
+        what: `no answer to the switch, and the record cannot be read: ${(error as Error).message}`,
+        subject: release,
+        next: 'deploy status   shows which release serves; then deploy again',
+      });
+    });
+    if (record?.serving !== release) throw error;
+  }
+}
+
+function required(context: Context): { id: string; name: string } {
+  if (!context.next) throw new Error('no container has been made yet');
+  return context.next;
+}
+
+function nameOf(context: Context, id: string): string {
+  return context.observed.instances.find((one) => one.id === id)?.name ?? id.slice(0, 12);
+}
+
+/** Waits until an instance has followed the record and drained; asks it to, should it not watch the record. */
+async function drained(id: string, context: Context): Promise<Drain | null> {
+  const { drainTimeoutMs: deadlineMs } = context;
+  const session = await context.sessions.with(id);
+  try {
+    await session.ask('park', { deadlineMs }, deadlineMs + 5000);
+    return (await session.until((state) => state.phase === 'parked', deadlineMs + 5000)).drain;
+  } catch (error) {
+    const info = await context.engine.inspect(id);
+    if (!info?.State.Running) return null; // it died meanwhile: nothing listens, nothing to drain
+    throw new DeployError({
+      code: 'DRAIN_FAILED',
+      what: `the old release did not leave the port: ${(error as Error).message}`,
+      subject: nameOf(context, id),
+      limit: `${deadlineMs} ms`,
+      next: 'run deploy again: it retires what neither serves nor is parked',
+    });
+  }
+}
+
+function describeDrains(drains: Drain[]): string {
+  const answered = drains.reduce((sum, drain) => sum + drain.answered, 0);
+  const cut = drains.reduce((sum, drain) => sum + drain.cut, 0);
+  return `${answered} requests answered while leaving, ${cut} cut`;
+}

@@ -1,0 +1,194 @@
+import { isIP } from 'node:net';
+import type Docker from 'dockerode';
+import { RECORD_FILE, RUN_DIR, type ReleaseRecord, type State } from '../contract.ts';
+import { Probe, type Answer } from '../probe.ts';
+import { fail, ok, warn, type Check, type Verdict } from './check.ts';
+import type { Facts } from './facts.ts';
+
+/** A running instance as it describes itself; `state` is null when it does not answer. */
+export interface Running {
+  name: string;
+  release: string;
+  state: State | null;
+}
+
+const AGAIN = 'deploy again: it tidies up';
+
+/** Exactly one release is on the port, and it is the one the record names. */
+export function judgeServing(record: ReleaseRecord | null, running: Running[]): Verdict {
+  const releases = [
+    ...new Set(running.filter((one) => one.state?.phase === 'serving').map((one) => one.release)),
+  ];
+  const [release] = releases;
+  if (release === undefined)
+    return fail('no instance serves', 'deploy logs   shows why; docker compose up -d starts what is stopped');
+  if (releases.length > 1)
+    return fail(`${releases.length} releases serve at once: ${releases.join(', ')}`, AGAIN);
+  if (!record)
+    return fail(
+      `release ${release} serves, but there is no record of it`,
+      'see that the app may write to /run/tasuki (uid), then restart it',
+    );
+  if (record.serving !== release)
+    return fail(`release ${release} serves, the record names ${record.serving}`, AGAIN);
+  return ok(`release ${release} serves, and no other (record of ${record.at})`);
+}
+
+/** Every instance answers its control command and has lost no process. */
+export function judgeContract(running: Running[]): Verdict {
+  const mute = running.filter((one) => !one.state);
+  if (mute.length) {
+    return fail(
+      `no answer to the control command: ${mute.map((one) => one.name).join(', ')}`,
+      'the image must follow docs/contract.md; x-deploy.ctl names the command; deploy logs shows what it says',
+    );
+  }
+  const complaints = running.flatMap(({ name, state }) => {
+    if (state!.problem) return [`${name}: ${state!.problem}`];
+    const away = state!.children.filter((child) => !child.ready).length;
+    if (away) return [`${name}: ${away} of ${state!.children.length} processes are not ready`];
+    return state!.restarts ? [`${name}: ${state!.restarts} processes ended by themselves`] : [];
+  });
+  if (complaints.length)
+    return warn(`instances complain: ${complaints.join('; ')}`, 'deploy logs   shows what they say');
+  const phases = running.map(({ release, state }) => `${release} ${state!.phase}`).join(', ');
+  return ok(`every instance answers its control command (${phases})`);
+}
+
+/** The kernel hands over only between listeners of one uid and one explicit address. */
+export function judgeAddresses(running: Running[]): Verdict {
+  const asked = running.filter((one) => one.state !== null);
+  const vague = asked.filter(({ state }) => isIP(state!.listen.host) === 0);
+  if (vague.length) {
+    const hosts = vague.map(({ name, state }) => `${name} "${state!.listen.host}"`).join(', ');
+    return fail(
+      `bind address is not an explicit IP address: ${hosts}`,
+      'compose.yaml: HOST: 127.0.0.1; a name may mean ::1 today and 127.0.0.1 tomorrow',
+    );
+  }
+  const addresses = [
+    ...new Set(asked.map(({ state }) => `${state!.listen.host} port ${state!.listen.port}`)),
+  ];
+  const uids = [...new Set(asked.map(({ state }) => state!.uid))];
+  const list = asked
+    .map(
+      ({ release, state }) =>
+        `${release}: uid ${state!.uid}, ${state!.listen.host} port ${state!.listen.port}`,
+    )
+    .join('; ');
+  if (addresses.length > 1)
+    return fail(
+      `instances listen on different addresses, which do not hand over to each other (${list})`,
+      'set HOST and PORT once, in compose.yaml, and deploy again',
+    );
+  if (uids.length > 1)
+    return fail(
+      `instances run under different uids, which cannot share a port (${list})`,
+      'use one uid in every release (USER in the Dockerfile), and deploy again',
+    );
+  return ok(`uid ${uids[0]} and address ${addresses[0]} in all ${asked.length} instances`);
+}
+
+/** A container that shares the pod's network. */
+export interface Joined {
+  name: string;
+  /** `container:<id>`, of the pod it was made for. */
+  networkMode: string;
+  /** ISO 8601. */
+  startedAt: string;
+}
+
+/** Containers that joined the network of a pod that has been replaced or restarted since reach nobody. */
+export function judgeNamespace(pod: { id: string; startedAt: string }, joined: Joined[]): Verdict {
+  const since = Date.parse(pod.startedAt);
+  const left = joined.filter(
+    (one) => one.networkMode !== `container:${pod.id}` || Date.parse(one.startedAt) < since,
+  );
+  if (left.length === 0) return ok(`${joined.length} containers are in the network of the pod that runs now`);
+  const names = left.map((one) => one.name);
+  const made = left.some((one) => one.networkMode !== `container:${pod.id}`);
+  return fail(
+    `in the network of a former pod: ${names.join(', ')}`,
+    made ? 'docker compose up -d' : `docker restart ${names.join(' ')}`,
+  );
+}
+
+/** What came back from the published port. */
+export function judgePort(url: string | null, answer: Answer | null, known: string[]): Verdict {
+  if (!url || !answer)
+    return fail(
+      'the pod publishes no port',
+      'compose.yaml, service pod: ports: ["8080:80"]; then: docker compose up -d   (or set x-deploy.url)',
+    );
+  if (!answer.ok)
+    return fail(
+      `${url} does not answer as it should: ${answer.problem}`,
+      'docker compose ps   and   docker compose logs proxy',
+    );
+  if (answer.release === null) {
+    return fail(
+      `${url} answers, but without X-Release: it is something else, or the proxy drops the header`,
+      'see what holds the port: ss -ltnp; set HTTP_PORT in .env to a free one',
+    );
+  }
+  if (!known.includes(answer.release))
+    return fail(
+      `${url} is answered by release ${answer.release}, which is not of this project`,
+      'see which project holds the port: docker ps; set HTTP_PORT in .env to a free one',
+    );
+  return ok(`${url} is answered by release ${answer.release}`);
+}
+
+function runningOf({ instances }: Facts): Running[] {
+  return instances.filter((one) => one.running);
+}
+
+async function port({ url, config, instances }: Facts): Promise<Verdict> {
+  if (!url) return judgePort(null, null, []);
+  const answer = await new Probe(new URL(config.settings.probe, url)).send(false);
+  return judgePort(
+    url,
+    answer,
+    instances.map((one) => one.release),
+  );
+}
+
+function namespace({ pod, containers }: Facts): Verdict {
+  const joined = containers
+    .filter(
+      (one: Docker.ContainerInspectInfo) =>
+        one.State.Running && one.HostConfig.NetworkMode?.startsWith('container:'),
+    )
+    .map((one) => ({
+      name: one.Name.slice(1),
+      networkMode: one.HostConfig.NetworkMode!,
+      startedAt: one.State.StartedAt,
+    }));
+  return judgeNamespace({ id: pod.Id, startedAt: pod.State.StartedAt }, joined);
+}
+
+function serving(facts: Facts): Verdict {
+  const { recordProblem, record, config } = facts;
+  const { pod, service } = config.settings;
+  if (recordProblem)
+    return fail(
+      `the record of which release serves cannot be read: ${recordProblem}`,
+      `docker compose exec ${pod} rm ${RUN_DIR}/${RECORD_FILE}; then: docker compose restart ${service}`,
+    );
+  return judgeServing(record, runningOf(facts));
+}
+
+const NEEDS: Check['needs'] = ['engine', 'config', 'pod', 'serving'];
+
+export const APP_CHECKS: Check[] = [
+  { id: 'serving', title: 'release that serves', needs: [...NEEDS, 'idle'], run: serving },
+  { id: 'contract', title: 'control command', needs: NEEDS, run: (facts) => judgeContract(runningOf(facts)) },
+  {
+    id: 'addresses',
+    title: 'uid and bind address',
+    needs: NEEDS,
+    run: (facts) => judgeAddresses(runningOf(facts)),
+  },
+  { id: 'namespace', title: 'network of the pod', needs: NEEDS.slice(0, 3), run: namespace },
+  { id: 'port', title: 'published port', needs: NEEDS.slice(0, 3), run: port },
+];

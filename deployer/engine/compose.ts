@@ -1,0 +1,88 @@
+import { execa, ExecaError } from 'execa';
+import type { Config } from '../config.ts';
+import { IMAGE_VARIABLE, RELEASE_VARIABLE } from '../contract.ts';
+import { DeployError } from '../errors.ts';
+
+const CREATE_TIMEOUT_MS = 60_000;
+const BUILD_TIMEOUT_MS = 30 * 60_000;
+
+/**
+ * Lets Compose create one more container of the service, for `release` and `image`. Only Compose knows the labels and
+ * the hash by which `docker compose up -d` will later recognise it; the others are left alone (`--no-recreate`).
+ */
+export async function createContainer(
+  config: Config,
+  release: string,
+  image: string,
+  scale: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const { service } = config.settings;
+  const args = [
+    'create',
+    '--no-recreate',
+    '--pull',
+    'never',
+    '--no-build',
+    '--scale',
+    `${service}=${scale}`,
+    service,
+  ];
+  try {
+    await execa('docker', ['compose', ...projectArgs(config), ...args], {
+      cwd: config.directory,
+      env: { [IMAGE_VARIABLE]: image, [RELEASE_VARIABLE]: release },
+      timeout: CREATE_TIMEOUT_MS,
+      cancelSignal: signal,
+      stdin: 'ignore',
+      all: true,
+    });
+  } catch (error) {
+    throw composeError('Compose could not create the container', error);
+  }
+}
+
+/** Builds the service's image with `docker build` under `tag`; each line of output goes to `onLine`. */
+export async function buildImage(
+  config: Config,
+  tag: string,
+  revision: string,
+  onLine: (line: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const label = `org.opencontainers.image.revision=${revision}`;
+  const subprocess = execa('docker', ['build', '--progress=plain', '--label', label, '--tag', tag, '.'], {
+    cwd: config.directory,
+    timeout: BUILD_TIMEOUT_MS,
+    cancelSignal: signal,
+    stdin: 'ignore',
+    all: true,
+  });
+  try {
+    for await (const line of subprocess.iterable({ from: 'all' })) onLine(line);
+    await subprocess;
+  } catch (error) {
+    throw composeError('the image could not be built', error);
+  }
+}
+
+/** `-p` and `-f` exactly as the user's own `docker compose` would get them. */
+export function projectArgs(config: Config): string[] {
+  return ['-p', config.project, ...config.files.flatMap((file) => ['-f', file])];
+}
+
+function composeError(what: string, error: unknown): unknown {
+  if (!(error instanceof ExecaError)) return error;
+  const missing = error.code === 'ENOENT';
+  return new DeployError({
+    code: missing ? 'NO_DOCKER_CLI' : 'COMPOSE_FAILED',
+    what: missing ? 'the docker command is not installed' : what,
+    subject: error.command,
+    next: missing
+      ? 'npm start installs it, or see: deploy doctor'
+      : 'read the lines above; `docker compose config` checks the file',
+    evidence: String(error.all ?? error.shortMessage)
+      .split('\n')
+      .slice(-15),
+  });
+}

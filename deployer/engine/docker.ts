@@ -1,0 +1,251 @@
+import { PassThrough, type Duplex } from 'node:stream';
+import Docker from 'dockerode';
+import { DeployError } from '../errors.ts';
+
+/** A container of the handed-over service, as the engine describes it. */
+export interface Instance {
+  id: string;
+  name: string;
+  release: string;
+  image: string;
+  imageId: string;
+  /** Compose counts it; the parked release is kept out of Compose's sight. */
+  visible: boolean;
+  running: boolean;
+  status: string;
+  exitCode: number;
+  /** ISO 8601. */
+  createdAt: string;
+  /** Seconds the engine waits between SIGTERM and SIGKILL. */
+  stopTimeout: number;
+}
+
+export interface Exec {
+  stream: Duplex;
+  stdout: PassThrough;
+  stderr: PassThrough;
+}
+
+const LABEL = 'com.docker.compose';
+const DEFAULT_STOP_TIMEOUT_S = 10;
+
+/** What the deployer asks of the engine; all of dockerode stands behind this file. */
+export class Engine {
+  readonly docker: Docker;
+
+  constructor(docker = new Docker()) {
+    this.docker = docker;
+  }
+
+  /** Throws a clear error when the engine does not answer. */
+  async ping(): Promise<void> {
+    try {
+      await this.docker.ping();
+    } catch (error) {
+      throw engineUnreachable(error as NodeJS.ErrnoException);
+    }
+  }
+
+  /** All containers of one Compose service, hidden and stopped ones too, oldest first. */
+  async instances(project: string, service: string, initialRelease: string): Promise<Instance[]> {
+    const found = await this.#list(project, service);
+    const all = await Promise.all(found.map(async ({ Id }) => await this.inspect(Id)));
+    return all
+      .filter((info) => info !== null)
+      .map((info) => toInstance(info, initialRelease))
+      .toSorted((a, b) => a.createdAt.localeCompare(b.createdAt));
+  }
+
+  /** The container of a service that has only one, e.g. the pod; null when there is none. */
+  async single(project: string, service: string): Promise<Docker.ContainerInspectInfo | null> {
+    const [first] = await this.#list(project, service);
+    return first ? await this.inspect(first.Id) : null;
+  }
+
+  /** Null when the container is gone. */
+  async inspect(id: string): Promise<Docker.ContainerInspectInfo | null> {
+    return await this.docker.getContainer(id).inspect().catch(nullIf(404));
+  }
+
+  /** The digest of an image on this machine; null when it is not here. */
+  async imageId(image: string): Promise<string | null> {
+    return (await this.docker.getImage(image).inspect().catch(nullIf(404)))?.Id ?? null;
+  }
+
+  /** Pulls an image; an error inside the stream counts (dockerode's followProgress does not report it). */
+  async pull(image: string, onProgress: (text: string) => void): Promise<void> {
+    const stream = await this.docker.pull(image);
+    await new Promise<void>((resolve, reject) => {
+      const onEvent = (event: { error?: string; status?: string; id?: string }): void => {
+        if (event.error) reject(new Error(event.error));
+        else if (event.status) onProgress(`${event.id ?? ''} ${event.status}`.trim());
+      };
+      this.docker.modem.followProgress(stream, (error) => (error ? reject(error) : resolve()), onEvent);
+    });
+  }
+
+  async start(id: string): Promise<void> {
+    await this.docker.getContainer(id).start();
+  }
+
+  /** Resolves with the exit code when the container's process ends. */
+  async exited(id: string, signal: AbortSignal): Promise<number> {
+    const result = (await this.docker
+      .getContainer(id)
+      .wait({ condition: 'next-exit', abortSignal: signal })) as {
+      StatusCode: number;
+    };
+    return result.StatusCode;
+  }
+
+  /** SIGTERM, SIGKILL after `ms`; nothing to do when it does not run. */
+  async stop(id: string, ms: number): Promise<void> {
+    await this.docker
+      .getContainer(id)
+      .stop({ t: Math.ceil(ms / 1000) })
+      .catch(nullIf(304, 404));
+  }
+
+  /** Removes a container by name at once; nothing to do when there is none. */
+  async removeByName(name: string): Promise<void> {
+    await this.docker.getContainer(name).remove({ force: true }).catch(nullIf(404));
+  }
+
+  /** SIGTERM, SIGKILL after `seconds`, remove. True when it had to be killed. Nothing to do when it is gone. */
+  async remove(id: string, seconds: number): Promise<boolean> {
+    const container = this.docker.getContainer(id);
+    await container.stop({ t: seconds }).catch(nullIf(304, 404));
+    const info = await this.inspect(id);
+    await container.remove({ force: true }).catch(nullIf(404, 409));
+    return info?.State.ExitCode === 137 && !info.State.OOMKilled;
+  }
+
+  /** The last lines a container wrote, both streams. */
+  async lastLines(id: string, lines = 20): Promise<string[]> {
+    const logs = await this.docker
+      .getContainer(id)
+      .logs({ stdout: true, stderr: true, tail: lines })
+      .catch(() => Buffer.alloc(0));
+    return demuxBuffer(logs).split('\n').filter(Boolean).slice(-lines);
+  }
+
+  /** Runs a command inside a container with its standard streams attached. */
+  async exec(id: string, command: string[]): Promise<Exec> {
+    const exec = await this.docker.getContainer(id).exec({
+      Cmd: command,
+      AttachStdin: true,
+      AttachStdout: true,
+      AttachStderr: true,
+    });
+    const stream = await exec.start({ hijack: true, stdin: true });
+    const stdout = new PassThrough();
+    const stderr = new PassThrough();
+    this.docker.modem.demuxStream(stream, stdout, stderr);
+    stream.once('close', () => (stdout.end(), stderr.end()));
+    stream.once('end', () => (stdout.end(), stderr.end()));
+    stream.on('error', () => stream.destroy());
+    return { stream, stdout, stderr };
+  }
+
+  /** The text of a small file inside a running container; null when it is not there. */
+  async readFile(id: string, path: string): Promise<string | null> {
+    const archive = await this.docker.getContainer(id).getArchive({ path }).catch(nullIf(404));
+    if (!archive) return null;
+    const chunks: Buffer[] = [];
+    for await (const chunk of archive) chunks.push(chunk as Buffer);
+    return untarFirst(Buffer.concat(chunks));
+  }
+
+  /**
+   * Makes a twin of a container that Compose does not see: the same in everything but its name, its release variable,
+   * and the label by which Compose leaves one-off containers alone. It comes back after a crash, not after it left.
+   */
+  async createHiddenTwin(of: Docker.ContainerInspectInfo, name: string, release: string): Promise<string> {
+    const env = (of.Config.Env ?? []).filter((entry) => !entry.startsWith('RELEASE='));
+    const container = await this.docker.createContainer({
+      ...of.Config,
+      name,
+      // The pod owns these; the engine refuses them beside a shared namespace.
+      Hostname: '',
+      ExposedPorts: {},
+      Env: [...env, `RELEASE=${release}`],
+      Labels: { ...of.Config.Labels, [`${LABEL}.oneoff`]: 'True' },
+      HostConfig: { ...of.HostConfig, RestartPolicy: { Name: 'on-failure', MaximumRetryCount: 0 } },
+    });
+    return container.id;
+  }
+
+  #list(project: string, service: string): Promise<Docker.ContainerInfo[]> {
+    const label = [`${LABEL}.project=${project}`, `${LABEL}.service=${service}`];
+    return this.docker.listContainers({ all: true, filters: { label } });
+  }
+}
+
+/** The published address of the pod, as a URL on this host; null when it publishes nothing. */
+export function publishedUrl(pod: Docker.ContainerInspectInfo): string | null {
+  for (const bindings of Object.values(pod.NetworkSettings.Ports ?? {})) {
+    for (const { HostIp, HostPort } of bindings ?? []) {
+      const host = HostIp === '' || HostIp === '0.0.0.0' || HostIp === '::' ? '127.0.0.1' : HostIp;
+      return `http://${host.includes(':') ? `[${host}]` : host}:${HostPort}`;
+    }
+  }
+  return null;
+}
+
+function toInstance(info: Docker.ContainerInspectInfo, initialRelease: string): Instance {
+  const release = info.Config.Env?.find((entry) => entry.startsWith('RELEASE='))?.slice('RELEASE='.length);
+  return {
+    id: info.Id,
+    name: info.Name.slice(1),
+    release: release || initialRelease,
+    image: info.Config.Image,
+    imageId: info.Image,
+    visible: info.Config.Labels?.[`${LABEL}.oneoff`] !== 'True',
+    running: info.State.Running,
+    status: info.State.Status,
+    exitCode: info.State.ExitCode,
+    createdAt: info.Created,
+    stopTimeout: (info.Config as { StopTimeout?: number }).StopTimeout ?? DEFAULT_STOP_TIMEOUT_S,
+  };
+}
+
+/** A catch handler that turns some HTTP statuses of the engine into null and throws everything else. */
+export function nullIf(...statuses: number[]): (error: { statusCode?: number }) => null {
+  return (error) => {
+    if (error.statusCode !== undefined && statuses.includes(error.statusCode)) return null;
+    throw error;
+  };
+}
+
+function engineUnreachable(error: NodeJS.ErrnoException): DeployError {
+  const denied = error.code === 'EACCES';
+  return new DeployError({
+    code: denied ? 'ENGINE_DENIED' : 'ENGINE_UNREACHABLE',
+    what: denied
+      ? 'no permission on the Docker engine'
+      : `the Docker engine does not answer (${error.message})`,
+    subject: process.env.DOCKER_HOST ?? '/var/run/docker.sock', // oxlint-disable-line node/no-process-env -- named for the user
+    next: denied
+      ? 'run as root, or join the group "docker" and log in again'
+      : 'start it: systemctl start docker (or: npm start)',
+  });
+}
+
+/** Engine log streams carry an 8-byte header per frame (stream, 3 zero bytes, big-endian length). */
+function demuxBuffer(data: Buffer): string {
+  let text = '';
+  let at = 0;
+  while (at + 8 <= data.length) {
+    const length = data.readUInt32BE(at + 4);
+    text += data.toString('utf8', at + 8, at + 8 + length);
+    at += 8 + length;
+  }
+  return text;
+}
+
+/** The first file of a tar archive: size is octal at byte 124 of the 512-byte header (POSIX ustar). */
+function untarFirst(tar: Buffer): string | null {
+  if (tar.length < 512) return null;
+  const size = Number.parseInt(tar.toString('latin1', 124, 136), 8);
+  return tar.toString('utf8', 512, 512 + size);
+}

@@ -1,0 +1,67 @@
+/** Exit codes of `deploy`; the table in the README is checked against it by a test. */
+export const EXIT = {
+  done: 0,
+  /** The old release still serves. */
+  failed: 1,
+  usage: 2,
+  /** Something is half done and a person must look. */
+  incomplete: 3,
+  locked: 75,
+  config: 78,
+  interrupted: 130,
+} as const;
+
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+export interface ErrorDetails {
+  /** Stable word for scripts, e.g. `IMAGE_MISSING`. */
+  code: string;
+  exit?: ExitCode;
+  /** What failed, in one sentence. */
+  what: string;
+  /** The thing it concerns: an image, a container, a file. */
+  subject?: string;
+  /** The limit that was met, with its unit, where one was. */
+  limit?: string;
+  /** The next thing to do, as a command where there is one. */
+  next: string;
+  /** Evidence: last log lines, health answers, output of a tool. */
+  evidence?: string[];
+}
+
+/** The one error a user sees: what failed, on what, at which limit, and what to do next. */
+export class DeployError extends Error {
+  readonly details: ErrorDetails;
+  constructor(details: ErrorDetails) {
+    super(details.what);
+    this.name = 'DeployError';
+    this.details = details;
+  }
+  get exit(): ExitCode {
+    return this.details.exit ?? EXIT.failed;
+  }
+}
+
+/** Thrown where work stops because the user asked for it. */
+export class Interrupted extends DeployError {
+  constructor() {
+    super({
+      code: 'INTERRUPTED',
+      exit: EXIT.interrupted,
+      what: 'interrupted',
+      next: 'run the same command again when you are ready',
+    });
+  }
+}
+
+/** Anything thrown, as a DeployError; what is not foreseen keeps its message and asks for a report. */
+export function toDeployError(error: unknown): DeployError {
+  if (error instanceof DeployError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new DeployError({
+    code: 'UNEXPECTED',
+    what: message,
+    next: 'run again with --verbose; `deploy status` shows what serves now',
+    evidence: error instanceof Error && error.stack ? error.stack.split('\n').slice(1, 6) : [],
+  });
+}

@@ -1,0 +1,33 @@
+import type { ErrorDetails, ExitCode } from './errors.ts';
+import type { ProbeCount } from './probe.ts';
+
+/** What a run did, as it happens. One stream feeds the terminal, `--json` and the journal. */
+export type DeployEvent =
+  | { type: 'begin'; command: string; project: string; release: string; image: string; from: string | null }
+  | { type: 'notice'; level: 'info' | 'warn'; text: string }
+  | { type: 'step'; id: string; title: string; status: 'start' }
+  | { type: 'step'; id: string; title: string; status: 'done' | 'undone'; ms: number; detail?: string }
+  | { type: 'step'; id: string; title: string; status: 'failed'; ms: number; detail: string }
+  | { type: 'progress'; id: string; text: string }
+  | { type: 'serving'; release: string; ms: number }
+  | {
+      type: 'end';
+      outcome: Outcome;
+      exit: ExitCode;
+      release: string;
+      image: string;
+      ms: number;
+      probe: ProbeCount | null;
+    }
+  | { type: 'error'; error: ErrorDetails; serving: string | null };
+
+export type Outcome = 'done' | 'failed' | 'incomplete' | 'interrupted';
+
+export type Emit = (event: DeployEvent) => void;
+
+/** Sends every event to all sinks, in order. */
+export function tee(...sinks: Emit[]): Emit {
+  return (event) => {
+    for (const sink of sinks) sink(event);
+  };
+}

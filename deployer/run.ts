@@ -1,0 +1,189 @@
+import { userInfo, hostname } from 'node:os';
+import { loadConfig, type Config, type ProjectOptions } from './config.ts';
+import { Sessions, type Context } from './core/context.ts';
+import { execute } from './core/execute.ts';
+import { observe, requirePod, type Observed } from './core/observe.ts';
+import { describePlan, makePlan, type Desired } from './core/plan.ts';
+import { Engine } from './engine/docker.ts';
+import { EXIT, Interrupted, type ExitCode } from './errors.ts';
+import { tee, type Emit } from './events.ts';
+import { Probe } from './probe.ts';
+import { appendHistory } from './store/history.ts';
+import { Journal, readInterruption } from './store/journal.ts';
+import { Lock } from './store/lock.ts';
+import { stateFolder } from './store/paths.ts';
+
+/** What every command gets from the command line. */
+export interface Globals extends ProjectOptions {
+  timeoutMs?: number | undefined;
+  drainTimeoutMs?: number | undefined;
+  park?: boolean | undefined;
+  dryRun: boolean;
+  yes: boolean;
+  json: boolean;
+  /** Shows an event to the user. */
+  emit: Emit;
+  /** Writes a line of a command's result to standard output. */
+  print: (line: string) => void;
+  /** Called on Ctrl-C; the first call wins until it is replaced. */
+  onInterrupt: (handler: (() => void) | null) => void;
+}
+
+/** What a run changes: the wish, its words for people, and the git revision when it builds. */
+export interface Wish {
+  command: string;
+  release: string;
+  image: string;
+  desired: Desired;
+  revision?: string;
+}
+
+/** Connects, reads the project and takes a snapshot. */
+export async function open(
+  globals: Globals,
+): Promise<{ config: Config; engine: Engine; observed: Observed }> {
+  const config = await loadConfig(globals);
+  const engine = new Engine();
+  return { config, engine, observed: await observe(engine, config) };
+}
+
+/**
+ * The frame of every change: lock, snapshot, plan, probe, execute, history, report. `decide` makes the wish from the
+ * snapshot that was taken under the lock. Returns the exit code.
+ */
+export async function change(
+  globals: Globals,
+  command: string,
+  decide: (observed: Observed, engine: Engine, config: Config, folder: string) => Promise<Wish>,
+): Promise<ExitCode> {
+  const start = performance.now();
+  const { config, engine, observed: before } = await open(globals);
+  const folder = await stateFolder(globals.env, config.project);
+  if (globals.dryRun)
+    return await dryRun(globals, before, config, await decide(before, engine, config, folder));
+
+  const pod = requirePod(before, config);
+  const notice = (text: string): void => globals.emit({ type: 'notice', level: 'info', text });
+  const lock = await Lock.take(engine, config.project, pod.imageId, command, (owner) => {
+    notice(
+      `took over the lock of ${owner ? `${owner.user}@${owner.host} (pid ${owner.pid}), which is gone` : 'a dead deploy'}`,
+    );
+  });
+  try {
+    const [observed, interruption] = await Promise.all([observe(engine, config), readInterruption(folder)]);
+    const wish = await decide(observed, engine, config, folder);
+    if (interruption) notice(explain(interruption, observed));
+    return await perform({ globals, config, engine, observed, folder, wish, start, url: pod.url });
+  } finally {
+    await lock.release();
+  }
+}
+
+interface Performance {
+  globals: Globals;
+  config: Config;
+  engine: Engine;
+  observed: Observed;
+  folder: string;
+  wish: Wish;
+  start: number;
+  url: URL;
+}
+
+async function perform({
+  globals,
+  config,
+  engine,
+  observed,
+  folder,
+  wish,
+  start,
+  url,
+}: Performance): Promise<ExitCode> {
+  const { settings } = config;
+  const from = observed.record?.serving ?? null;
+  const plan = makePlan(wish.desired, observed, { park: globals.park ?? settings.park });
+  const journal = await Journal.begin(folder);
+  const emit = tee(globals.emit, (event) => journal.write(event));
+  const interrupt = new AbortController();
+  const probe = new Probe(new URL(settings.probe, url));
+  const sessions = new Sessions(engine, settings.ctl);
+  const context: Context = {
+    config,
+    engine,
+    observed,
+    probe,
+    sessions,
+    emit,
+    signal: interrupt.signal,
+    timeoutMs: globals.timeoutMs ?? settings.timeout,
+    drainTimeoutMs: globals.drainTimeoutMs ?? settings['drain-timeout'],
+    revision: wish.revision ?? '',
+    next: null,
+  };
+  const { release, image } = wish;
+  emit({ type: 'begin', command: wish.command, project: config.project, release, image, from });
+  let servingMs: number | null = null;
+  probe.start((answered) => {
+    if (servingMs !== null || answered !== release) return;
+    servingMs = Math.round(performance.now() - start);
+    emit({ type: 'serving', release, ms: servingMs });
+  });
+  // An exec takes its time: have the conversation with the old instances open before it is needed.
+  for (const one of observed.instances)
+    if (one.running && one.release === from) void sessions.with(one.id, one.name);
+  globals.onInterrupt(() => {
+    emit({
+      type: 'notice',
+      level: 'warn',
+      text: 'interrupted: undoing (again: stop at once and leave it as it is)',
+    });
+    interrupt.abort(new Interrupted());
+  });
+
+  const result = await execute(plan, context);
+  globals.onInterrupt(null);
+  await sessions.endAll();
+  const count = await probe.stop();
+  const exit = result.error?.exit ?? EXIT.done;
+  const ms = Math.round(performance.now() - start);
+  if (result.error) {
+    const serving = result.outcome === 'incomplete' ? null : from;
+    emit({ type: 'error', error: result.error.details, serving });
+  }
+  await appendHistory(folder, {
+    version: 1,
+    at: new Date().toISOString(),
+    command: wish.command,
+    release,
+    image,
+    imageId: await engine.imageId(image),
+    by: `${userInfo().username}@${hostname()}`,
+    from,
+    outcome: result.outcome,
+    ms,
+    servingMs,
+    steps: result.steps,
+    probe: count,
+    error: result.error?.details.what ?? null,
+  });
+  emit({ type: 'end', outcome: result.outcome, exit, release, image, ms, probe: count });
+  journal.close();
+  return exit;
+}
+
+async function dryRun(globals: Globals, observed: Observed, config: Config, wish: Wish): Promise<ExitCode> {
+  const plan = makePlan(wish.desired, observed, { park: globals.park ?? config.settings.park });
+  globals.print(globals.json ? JSON.stringify({ v: 1, type: 'plan', ...plan }) : describePlan(plan));
+  return EXIT.done;
+}
+
+function explain(was: NonNullable<Awaited<ReturnType<typeof readInterruption>>>, observed: Observed): string {
+  const where = was.step ? `${was.finished ? 'after' : 'in'} step "${was.step}"` : 'before its first step';
+  const serves = observed.record?.serving;
+  const what =
+    serves === was.release
+      ? 'its release serves; finishing what it left'
+      : `release ${serves} serves; cleaning up`;
+  return `the last run (${was.command} of ${was.image}, ${was.at}) was killed ${where}: ${what}`;
+}

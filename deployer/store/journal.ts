@@ -1,0 +1,75 @@
+import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { DeployEvent } from '../events.ts';
+import { replaceFile } from './env-file.ts';
+
+type Entry = DeployEvent & { at: string };
+
+/** What an interrupted run had reached; it only explains, the containers are the truth. */
+export interface Interruption {
+  command: string;
+  release: string;
+  image: string;
+  at: string;
+  /** The step it was in, or the last one it had finished. */
+  step: string | null;
+  finished: boolean;
+}
+
+const FILE = 'journal.jsonl';
+
+/**
+ * The journal of the run in progress: each intent before, each result after, one line each, synced before the next
+ * thing happens. A torn last line is the only damage a crash can do, and the reader drops it.
+ */
+export class Journal {
+  readonly #fd: number;
+
+  private constructor(fd: number) {
+    this.#fd = fd;
+  }
+
+  /** Starts a new journal in place of the last one. */
+  static async begin(folder: string): Promise<Journal> {
+    await replaceFile(join(folder, FILE), '');
+    return new Journal(openSync(join(folder, FILE), 'a'));
+  }
+
+  write(event: DeployEvent): void {
+    if (event.type === 'progress') return;
+    writeSync(this.#fd, `${JSON.stringify({ at: new Date().toISOString(), ...event })}\n`);
+    fsyncSync(this.#fd);
+  }
+
+  close(): void {
+    closeSync(this.#fd);
+  }
+}
+
+/** The last run, when it ended without an end. */
+export async function readInterruption(folder: string): Promise<Interruption | null> {
+  const entries = parseLines<Entry>(await readFile(join(folder, FILE), 'utf8').catch(() => ''));
+  const begin = entries.find((entry) => entry.type === 'begin');
+  if (!begin || entries.some((entry) => entry.type === 'end')) return null;
+  const last = entries.findLast((entry) => entry.type === 'step');
+  return {
+    command: begin.command,
+    release: begin.release,
+    image: begin.image,
+    at: begin.at,
+    step: last?.id ?? null,
+    finished: last !== undefined && last.status !== 'start',
+  };
+}
+
+/** JSON lines; lines that do not parse (torn by a crash) are left out. */
+export function parseLines<T>(text: string): T[] {
+  return text.split('\n').flatMap((line) => {
+    try {
+      return line ? [JSON.parse(line) as T] : [];
+    } catch {
+      return [];
+    }
+  });
+}

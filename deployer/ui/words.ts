@@ -1,0 +1,38 @@
+import { formatDuration } from '../duration.ts';
+import type { ErrorDetails } from '../errors.ts';
+import type { DeployEvent } from '../events.ts';
+import type { ProbeCount } from '../probe.ts';
+
+/** The one line that ends every run: what the command's own requests through the proxy saw. */
+export function probeLine(probe: ProbeCount): string {
+  const failures = probe.failures.length ? ` (${[...new Set(probe.failures)].join('; ')})` : '';
+  return `sent ${probe.sent}, failed ${probe.failed}, slowest ${probe.slowestMs} ms${failures}`;
+}
+
+/** An error as lines: what, on what, evidence, next step. */
+export function errorLines(error: ErrorDetails): string[] {
+  return [
+    `error: ${error.what}`,
+    ...(error.subject ? [`  on:    ${error.subject}`] : []),
+    ...(error.limit ? [`  limit: ${error.limit}`] : []),
+    ...(error.evidence ?? []).map((line) => `  | ${line}`),
+    `  next:  ${error.next}`,
+  ];
+}
+
+/** The closing sentence of a run. */
+export function endLine(event: Extract<DeployEvent, { type: 'end' }>): string {
+  const took = formatDuration(event.ms);
+  switch (event.outcome) {
+    case 'done':
+      return `release ${event.release} (${event.image}) serves; all done in ${took}`;
+    case 'failed':
+      return `nothing changed for your users: what this run began is undone (${took})`;
+    case 'interrupted':
+      return `interrupted: what this run began is undone (${took})`;
+    case 'incomplete':
+      return `incomplete: the switch is made or uncertain, the rest is not done (${took}); deploy status shows what serves`;
+    default:
+      return event.outcome satisfies never;
+  }
+}

@@ -1,0 +1,21 @@
+#!/bin/sh
+# Ends nginx when the pod's network namespace is dead.
+#
+# When the pod's container dies, Docker starts it again with a new namespace, but this one stays in the old: no
+# interface is left but lo, and nothing reaches it any more. Once nginx exits, the restart policy starts it in the new
+# namespace. (/proc/net/dev follows the process's namespace; /sys/class/net shows the one /sys was mounted in.)
+
+has_interface() {
+  grep -q -v -e '|' -e '^ *lo:' /proc/net/dev
+}
+
+# In a namespace that never had an interface (--network none) there is nothing to watch for.
+has_interface || exit 0
+
+(
+  while has_interface; do sleep 1; done
+  echo '{"level":"warn","msg":"the network interface is gone: the pod was replaced; exiting"}'
+  # Docker does not try again when it cannot join the pod's namespace, so let the pod come up first.
+  sleep 1.5
+  kill -TERM 1
+) &

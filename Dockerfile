@@ -1,9 +1,8 @@
 FROM node:26-trixie-slim AS build
 WORKDIR /build
-# The lock file alone first: source changes do not install the packages again. It is obeyed, versions and hashes; but
-# `npm ci` would refuse one written where the registry lacks a tool's binaries for other platforms.
+# The lock file alone first: source changes do not install the packages again.
 COPY package.json package-lock.json ./
-RUN npm install --no-save --ignore-scripts --no-audit --no-fund
+RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY build.ts ./
 COPY app app
 RUN node build.ts app

@@ -1,9 +1,10 @@
 import { userInfo, hostname } from 'node:os';
 import { loadConfig, type Config, type ProjectOptions } from './config.ts';
 import { Sessions, type Context } from './core/context.ts';
+import { describePlan } from './core/describe.ts';
 import { execute } from './core/execute.ts';
 import { observe, requirePod, type Observed } from './core/observe.ts';
-import { describePlan, makePlan, type Desired } from './core/plan.ts';
+import { makePlan, type Desired } from './core/plan.ts';
 import { Engine } from './engine/docker.ts';
 import { EXIT, Interrupted, type ExitCode } from './errors.ts';
 import { tee, type Emit } from './events.ts';

@@ -1,4 +1,6 @@
+import { existsSync } from 'node:fs';
 import type http from 'node:http';
+import { availableParallelism } from 'node:os';
 import { runChild } from './child.ts';
 import { CHILD_MARK } from './children.ts';
 import { describe, type Log, type ServeOptions } from './protocol.ts';
@@ -9,6 +11,7 @@ export type { ServeOptions } from './protocol.ts';
 
 /** Where the supervisor is reached from inside the instance, when the options name no other place. */
 export const DEFAULT_CONTROL_SOCKET = '/tmp/tasuki.sock';
+const DEFAULT_RUN_DIR = '/run/tasuki';
 
 /* oxlint-disable node/no-process-env -- the mark and the release are how a process of an instance knows what it is */
 
@@ -23,21 +26,42 @@ export function currentRelease(): string {
 }
 
 /**
- * Serves `listener` (an Express app is one) so that its release can be handed over without losing a request.
+ * Serves `listener` (an Express app is one) so that its release can be handed over without losing a request. What the
+ * options leave out comes from the environment: PORT, HOST, WEB_CONCURRENCY, RUN_DIR, CONTROL_SOCKET, DRAIN_TIMEOUT_MS.
  *
  * The first process becomes the supervisor: it ignores `listener` (which may then be null), forks the children by
  * running the same script again, and obeys the deployer. In a child it warms up and waits for admission.
  * Resolves once the process does its job; rejects when it cannot boot.
  */
-export async function serve(listener: http.RequestListener | null, options: ServeOptions): Promise<void> {
-  const controlSocket = options.controlSocket ?? DEFAULT_CONTROL_SOCKET;
+export async function serve(
+  listener: http.RequestListener | null,
+  given: Partial<ServeOptions> = {},
+): Promise<void> {
+  const options = { ...fromEnvironment(), ...given };
+  const release = options.release || currentRelease();
   if (isSupervisor()) {
-    const release = options.release || currentRelease();
-    await new Supervisor(release, options, options.log ?? logLine).run(controlSocket);
+    await new Supervisor(release, options, options.log ?? logLine).run(options.controlSocket);
     return;
   }
   if (!listener) throw new TypeError('serve() needs a request listener in a child process');
-  await runChild(listener, options, `${controlSocket}.${process.pid}`);
+  const named: http.RequestListener = (req, res) => {
+    res.setHeader('X-Release', release);
+    listener(req, res);
+  };
+  await runChild(named, options, `${options.controlSocket}.${process.pid}`);
+}
+
+function fromEnvironment(): ServeOptions & { controlSocket: string } {
+  const { PORT, HOST, WEB_CONCURRENCY, RUN_DIR, CONTROL_SOCKET, DRAIN_TIMEOUT_MS } = process.env;
+  const runDir = RUN_DIR ?? (existsSync(DEFAULT_RUN_DIR) ? DEFAULT_RUN_DIR : undefined);
+  return {
+    port: Number(PORT || 3000),
+    host: HOST || '0.0.0.0',
+    children: Number(WEB_CONCURRENCY || availableParallelism()),
+    drainTimeoutMs: Number(DRAIN_TIMEOUT_MS || 25_000),
+    controlSocket: CONTROL_SOCKET || DEFAULT_CONTROL_SOCKET,
+    ...(runDir && { runDir }),
+  };
 }
 
 const logLine: Log = (level, msg, fields) => {

@@ -1,6 +1,7 @@
 import { EXIT, Interrupted, toDeployError, type DeployError } from '../errors.ts';
 import type { Context } from './context.ts';
-import { describeStep, type Plan, type Step } from './plan.ts';
+import { describeStep } from './describe.ts';
+import type { Plan, Step } from './plan.ts';
 import { HANDLERS } from './steps.ts';
 
 export interface Result {

@@ -131,7 +131,9 @@ export const HANDLERS: { [Word in Step['do']]: Handler<Of<Word>> } = {
       const limit = observed.instances.find((one) => one.id === target)?.stopTimeout ?? 10;
       const seconds = Math.min(limit, Math.ceil(drainTimeoutMs / 1000));
       const killed = await engine.remove(target, seconds);
-      if (killed) return `${id.slice('retire:'.length)} ignored SIGTERM for ${seconds} s and was killed`;
+      return killed
+        ? `${id.slice('retire:'.length)} ignored SIGTERM for ${seconds} s and was killed`
+        : undefined;
     },
     undo: null,
   },

@@ -81,8 +81,6 @@ function composeError(what: string, error: unknown): unknown {
     next: missing
       ? 'npm start installs it, or see: deploy doctor'
       : 'read the lines above; `docker compose config` checks the file',
-    evidence: String(error.all ?? error.shortMessage)
-      .split('\n')
-      .slice(-15),
+    evidence: (error.all ?? error.shortMessage).split('\n').slice(-15),
   });
 }

@@ -57,7 +57,10 @@ export function terminalRenderer(output: Output, verbosity: Verbosity): Renderer
     }
   };
   const flush = async (): Promise<void> => {
-    while (live) await drawn;
+    for (let last = null; last !== drawn;) {
+      last = drawn; // what was held back may begin another drawing
+      await last;
+    }
   };
   return { emit: render, flush };
 }

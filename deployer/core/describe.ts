@@ -1,0 +1,47 @@
+import type { Plan, Step } from './plan.ts';
+
+/** The plan as text, one line for each step; what `--dry-run` prints and what tests compare. */
+export function describePlan(plan: Plan): string {
+  const line = (step: Step): string => `  ${describeStep(step).padEnd(44)} ${step.cause}`;
+  const part = (title: string, steps: Step[]): string[] => (steps.length ? [title, ...steps.map(line)] : []);
+  return [
+    ...part('tidy up', plan.tidy),
+    ...part('undone if anything fails', plan.reversible),
+    ...part('the switch', [plan.pivot]),
+    ...part('after it', plan.forward),
+  ].join('\n');
+}
+
+/** A step in a few words. */
+export function describeStep(step: Step): string {
+  switch (step.do) {
+    case 'build':
+      return `build image ${step.image}`;
+    case 'pull':
+      return `pull image ${step.image}`;
+    case 'create':
+      return `create a container of ${step.image}`;
+    case 'start':
+      return `start release ${step.release}`;
+    case 'standby':
+      return 'wait until it is healthy in standby';
+    case 'admit':
+      return `admit ${step.release}`;
+    case 'confirm':
+      return 'see it answer through the proxy';
+    case 'promote':
+      return `promote ${step.release}`;
+    case 'drain':
+      return `drain ${step.release}`;
+    case 'remember':
+      return `write ${step.image} to .env`;
+    case 'seat':
+      return `start ${step.release} where Compose sees it`;
+    case 'park':
+      return `park ${step.release}`;
+    case 'retire':
+      return `retire ${step.id.slice('retire:'.length) || step.release}`;
+    default:
+      return step satisfies never;
+  }
+}

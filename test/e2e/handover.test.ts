@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { handOver, median } from '../support/handovers.ts';
+import { buildReleases, Project } from '../support/project.ts';
+import { assertNothingLost, SATURATING, underLoad } from '../support/under-load.ts';
+
+const HANDOVERS = 8;
+
+for (const [mode, keepAlive, client] of [
+  ['through the proxy as shipped', '64', 'undici'],
+  ['with a connection to the app per request', '0', 'socket'],
+] as const) {
+  describe(`deploys and rollbacks under saturating load, ${mode}`, () => {
+    let project: Project;
+    let images: string[];
+    before(async () => {
+      images = await buildReleases('v2', 'v3');
+      project = await Project.up('tasuki-test:v1', { UPSTREAM_KEEPALIVE: keepAlive });
+    });
+    after(async () => await project?.[Symbol.asyncDispose]());
+
+    it('lose no request, do none twice, and leave Compose nothing to do', async (t) => {
+      const result = await underLoad(project, { ...SATURATING, keepAliveClient: client }, async (load) => {
+        await load.until((counters) => counters.sent > 1000, 30_000);
+        const times = await handOver(project, load, images, HANDOVERS, async () => {
+          assert.deepEqual(await project.upChanges(), []);
+        });
+        t.diagnostic(
+          `serving after: deploy ${median(times.deploys)} ms, rollback ${median(times.rollbacks)} ms (medians)`,
+        );
+      });
+      t.diagnostic(result.judgement.summary);
+      assertNothingLost(result, 5000);
+      const releases = Object.keys(result.report.byRelease);
+      assert.ok(
+        releases.length >= 6,
+        `every handover must bring another release before users, seen: ${releases.join(', ')}`,
+      );
+    });
+  });
+}

@@ -18,7 +18,7 @@ WORKDIR /app
 COPY --from=build /build/dist/app ./
 RUN install -d -o node .compile-cache
 USER node
-# Compiles everything once, here: a child is ready 15 ms of CPU sooner. (The cache is per uid and path.)
+# Compiles everything once, here: a child is ready 10 ms of CPU sooner. (The cache is per uid and path.)
 RUN for file in *.js; do node -e "import('/app/$file').catch(() => {})" > /dev/null 2>&1 || true; done
 STOPSIGNAL SIGTERM
 EXPOSE 3000

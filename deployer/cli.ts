@@ -17,6 +17,23 @@ export interface Flags {
   verbose: boolean;
 }
 
+const COMMAND_EXAMPLES: Record<string, string[]> = {
+  status: [
+    'deploy status',
+    'deploy status --json | jq .record.serving',
+    'deploy -f other/compose.yaml status',
+  ],
+  rollback: ['deploy rollback', 'deploy rollback 20261121T012301-7f3a', 'deploy rollback --dry-run'],
+  history: ['deploy history', 'deploy history --json | tail -n 1'],
+  logs: ['deploy logs --follow', 'deploy logs 20261121T012301-7f3a --tail all'],
+  doctor: ['deploy doctor', 'deploy doctor --fix'],
+  unlock: ['deploy unlock', 'deploy unlock --yes   (also when its owner still runs)'],
+};
+
+/** What the engine takes: an optional registry, lower-case path, tag, digest. */
+const IMAGE_NAME =
+  /^(?:[\w.-]+(?::\d+)?\/)?[a-z0-9]+(?:[._/-]+[a-z0-9]+)*(?::\w[\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?$/;
+
 type Action = (globals: Globals) => Promise<ExitCode>;
 
 const EXAMPLES = `
@@ -40,7 +57,11 @@ export async function parseCli(
 ): Promise<{ flags: Flags; action: Action } | null> {
   let chosen: { flags: Flags; action: Action } | null = null;
   const choose = (action: Action): void => {
-    chosen = { flags: program.opts<Flags>(), action };
+    const { image, build, ...flags } = program.opts<Flags & { image?: string; build?: boolean }>();
+    const [first = ''] = program.args;
+    if ((image !== undefined || build) && program.commands.some((command) => command.name() === first))
+      throw usage(`--image and --build make a deploy, they do not go with "${first}"`);
+    chosen = { flags, action };
   };
   const program = new Command('deploy')
     .description('Replaces the running release of a Compose project without losing a request.')
@@ -48,17 +69,22 @@ export async function parseCli(
     .exitOverride()
     .configureOutput({ writeErr: () => {} })
     .enablePositionalOptions(false)
-    .allowExcessArguments(false)
+    .allowExcessArguments()
+    .helpCommand('help [command]', 'this help, or that of a command')
+    // Defaults stand in the descriptions: commander's "(default: false)" tells nobody anything.
+    .configureHelp({ optionDescription: (option) => option.description })
     .option('--image <name:tag>', 'the image of the next release')
     .option('--build', 'build the Dockerfile here, tagged by git revision')
     .option('-f, --file <file>', 'Compose file; may be given several times', collect, [])
     .option('-p, --project-name <name>', 'Compose project name')
     .addOption(
-      new Option('--timeout <time>', 'until the new release must be healthy (60s)').argParser(duration),
+      new Option('--timeout <time>', 'until the new release must be healthy (60s)').argParser((text) =>
+        duration('--timeout', text),
+      ),
     )
     .addOption(
       new Option('--drain-timeout <time>', 'until a leaving release must be drained (30s)').argParser(
-        duration,
+        (text) => duration('--drain-timeout', text),
       ),
     )
     .option('--no-park', 'do not keep the previous release warm')
@@ -69,11 +95,15 @@ export async function parseCli(
     .option('-v, --verbose', 'every line of every tool', false)
     .addHelpText('after', EXAMPLES)
     .action(() => {
+      const [word] = program.args;
+      if (word !== undefined) throw unknownWord(word, program);
       const { image, build } = program.opts<{ image?: string; build?: boolean }>();
-      if (Boolean(image) === Boolean(build))
+      if (image !== undefined && build)
+        throw usage('--image and --build do not go together: give one of them');
+      if (image === undefined && !build)
         throw usage('say which image: deploy --image NAME:TAG, or deploy --build');
-      if (image !== undefined && !/^[\w][\w./:@-]*$/.test(image))
-        throw usage(`"${image}" is not an image name`);
+      if (image !== undefined && !IMAGE_NAME.test(image))
+        throw usage(`"${image}" is not an image name such as app:v2 (lower case, tag after a colon)`);
       choose(async (globals) =>
         (await import('./commands/deploy.ts')).deploy(globals, { image, build: build === true }),
       );
@@ -97,7 +127,7 @@ export async function parseCli(
     .command('logs')
     .argument('[release]', 'default: the release that serves')
     .option('-F, --follow', 'go on as lines come', false)
-    .option('-n, --tail <lines>', 'how many of the last lines', '100')
+    .option('-n, --tail <lines>', 'how many of the last lines, or all (100)', '100')
     .description('the log of a release')
     .action((release: string | undefined, { follow, tail }: { follow: boolean; tail: string }) => {
       if (!/^(\d+|all)$/.test(tail)) throw usage(`--tail takes a number or "all", not "${tail}"`);
@@ -114,14 +144,20 @@ export async function parseCli(
     .command('unlock')
     .description('remove the lock of a deploy that is gone')
     .action(() => choose(async (globals) => (await import('./commands/unlock.ts')).unlock(globals)));
-  for (const command of program.commands) command.exitOverride().configureOutput({ writeErr: () => {} });
+  for (const command of program.commands) {
+    command
+      .exitOverride()
+      .allowExcessArguments(false)
+      .configureOutput({ writeErr: () => {} })
+      .addHelpText('after', examplesOf(command.name()));
+  }
 
   try {
     await program.parseAsync(argv, { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return null;
-    throw usage(error.message.replace(/^error: /, ''));
+    throw usage(error.message.replace(/^error: /, '').replaceAll('\n', ' '));
   }
   return chosen;
 }
@@ -130,9 +166,23 @@ function collect(value: string, all: string[]): string[] {
   return [...all, value];
 }
 
-function duration(text: string): number {
+function examplesOf(command: string): string {
+  const examples = COMMAND_EXAMPLES[command]?.map((line) => `  ${line}`).join('\n');
+  return `\nExamples:\n${examples}\n\n-f, -p, --json and the other options of \`deploy --help\` go with it.`;
+}
+
+/** A word that is no command: most often a typing mistake, or an image without its flag. */
+function unknownWord(word: string, program: Command): DeployError {
+  if (/[:/]/.test(word))
+    return usage(`"${word}" is not a command; to deploy that image: deploy --image ${word}`);
+  const names = program.commands.map((command) => command.name()).join(', ');
+  return usage(`"${word}" is not a command; there are: ${names}`);
+}
+
+function duration(flag: string, text: string): number {
   const ms = parseDuration(text);
-  if (ms === undefined || ms === 0) throw usage(`"${text}" is not a duration such as 500ms, 30s or 5m`);
+  if (ms === undefined) throw usage(`${flag}: "${text}" is not a duration such as 500ms, 30s or 5m`);
+  if (ms === 0) throw usage(`${flag} must be more than 0`);
   return ms;
 }
 

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { parse, YAMLParseError } from 'yaml';
+import { parse } from 'yaml';
 import { IMAGE_VARIABLE, RELEASE_VARIABLE, RUN_DIR } from './contract.ts';
 import { DeployError, EXIT } from './errors.ts';
 import { deploySchema, type DeploySettings } from './schema.ts';
@@ -42,6 +42,9 @@ interface ComposeFile {
 
 const DEFAULT_FILES = ['compose.yaml', 'compose.yml', 'docker-compose.yaml', 'docker-compose.yml'];
 
+/** Compose's own rule. */
+const PROJECT_NAME = /^[a-z0-9][a-z0-9_-]*$/;
+
 /** Reads and checks the project; throws one error (exit 78) that lists every problem. */
 export async function loadConfig(options: ProjectOptions): Promise<Config> {
   const files = await findFiles(options);
@@ -49,24 +52,30 @@ export async function loadConfig(options: ProjectOptions): Promise<Config> {
   const documents = await Promise.all(files.map((file) => readCompose(file)));
   const compose = merge(documents);
   const envFile = join(directory, '.env');
-  const env = { ...(await readEnvFile(envFile)), ...options.env };
+  const env = { ...(await readEnv(envFile)), ...options.env };
   const problems: string[] = [];
 
   const parsed = deploySchema.safeParse(compose['x-deploy'] ?? {});
   if (!parsed.success) {
     for (const issue of parsed.error.issues) {
-      problems.push(`x-deploy${issue.path.length ? `.${issue.path.join('.')}` : ''}: ${issue.message}`);
+      const known =
+        issue.code === 'unrecognized_keys' ? `; known are ${Object.keys(deploySchema.shape).join(', ')}` : '';
+      problems.push(
+        `x-deploy${issue.path.length ? `.${issue.path.join('.')}` : ''}: ${issue.message}${known}`,
+      );
     }
   }
   const settings = parsed.success ? parsed.data : deploySchema.parse({});
   problems.push(...checkServices(compose.services ?? {}, settings));
+  const project = options.project ?? (env.COMPOSE_PROJECT_NAME || projectName(compose.name, directory));
+  if (!PROJECT_NAME.test(project)) throw badName(project, options.project !== undefined);
   if (problems.length) throw invalid(files, problems);
 
   const image = String(compose.services?.[settings.service]?.image);
   return {
     files,
     directory,
-    project: options.project ?? env.COMPOSE_PROJECT_NAME ?? projectName(compose.name, directory),
+    project,
     settings,
     envFile,
     image: env[IMAGE_VARIABLE] || (/:-([^}]*)\}/.exec(image)?.[1] ?? ''),
@@ -98,21 +107,47 @@ async function exists(file: string): Promise<boolean> {
 }
 
 async function readCompose(file: string): Promise<ComposeFile> {
+  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+    throw unreadable('the Compose file', file, error);
+  });
   try {
-    const document: unknown = parse(await readFile(file, 'utf8'), { merge: true });
-    if (typeof document !== 'object' || document === null)
-      throw new TypeError('it is empty or not a mapping');
+    const document: unknown = parse(text, { merge: true });
+    if (!isMapping(document)) throw new TypeError('it is empty or not a mapping');
+    if (!isMapping(document.services ?? {})) throw new TypeError('"services" is not a mapping');
     return document;
   } catch (error) {
-    const reason = error instanceof YAMLParseError ? error.message.split('\n')[0] : (error as Error).message;
+    const [reason = ''] = (error as Error).message.split('\n');
     throw new DeployError({
-      code: 'COMPOSE_FILE_UNREADABLE',
+      code: 'COMPOSE_FILE_INVALID',
       exit: EXIT.config,
-      what: `cannot read the Compose file: ${reason}`,
+      what: `cannot understand the Compose file: ${reason.replace(/:$/, '')}`,
       subject: file,
-      next: `check it with: docker compose -f ${file} config`,
+      next: `correct it there; to check it: docker compose -f ${file} config`,
     });
   }
+}
+
+function isMapping(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+async function readEnv(file: string): Promise<Record<string, string | undefined>> {
+  return await readEnvFile(file).catch((error: unknown) => {
+    throw unreadable('the .env file', file, error);
+  });
+}
+
+/** Why a file cannot be read, by the system's code, and what to do. */
+function unreadable(which: string, file: string, error: unknown): DeployError {
+  const { code = '', message } = error as NodeJS.ErrnoException;
+  const reasons: Record<string, [string, string]> = {
+    ENOENT: ['it does not exist', 'correct the name after -f, or go to the folder of your project'],
+    EACCES: ['no permission', 'run as a user who may read it, or change its mode with chmod'],
+    EISDIR: ['it is a folder', 'name the file in it'],
+  };
+  const [reason, next] = reasons[code] ?? [message, 'look at the file and its disk'];
+  const details = { code: 'FILE_UNREADABLE', exit: EXIT.config, subject: file, next };
+  return new DeployError({ ...details, what: `cannot read ${which}: ${reason}` });
 }
 
 /** Enough of Compose's merge for what is read here: later files win key by key. */
@@ -170,6 +205,17 @@ function invalid(files: string[], problems: string[]): DeployError {
     subject: files.join(', '),
     next: 'correct the file; docs/contract.md and the README show a complete example',
     evidence: problems.length === 1 ? [] : problems,
+  });
+}
+
+function badName(project: string, asked: boolean): DeployError {
+  return new DeployError({
+    code: 'BAD_PROJECT_NAME',
+    exit: asked ? EXIT.usage : EXIT.config,
+    what: `"${project}" is not a Compose project name: small letters, digits, - and _, a letter or digit first`,
+    next: asked
+      ? 'give another after -p'
+      : 'name it with -p, with COMPOSE_PROJECT_NAME, or with name: in the file',
   });
 }
 

@@ -1,5 +1,5 @@
 import { parseCli, type Flags } from './cli.ts';
-import { EXIT, toDeployError, type ExitCode } from './errors.ts';
+import { DeployError, EXIT, toDeployError, type ExitCode } from './errors.ts';
 import { jsonRenderer } from './ui/json.ts';
 import { plainRenderer, type Output, type Renderer } from './ui/plain.ts';
 
@@ -17,6 +17,42 @@ async function chooseRenderer(flags: Flags): Promise<Renderer> {
   if (live) return (await import('./ui/terminal.ts')).terminalRenderer(output, flags);
   return plainRenderer(output, flags);
 }
+
+/** What the system refuses for a reason that the user can change: said in words, without a stack trace. */
+function foreseen(error: unknown): DeployError | null {
+  if (!(error instanceof Error) || error instanceof DeployError) return null;
+  const { code = '', syscall, path, message } = error as NodeJS.ErrnoException;
+  const engine = process.env.DOCKER_HOST || '/var/run/docker.sock';
+  if (message.startsWith('DOCKER_HOST ')) {
+    const next = 'correct or unset DOCKER_HOST; its usual value is unix:///var/run/docker.sock';
+    return new DeployError({ code: 'BAD_DOCKER_HOST', what: message, subject: engine, next });
+  }
+  if (syscall === 'connect' || syscall === 'getaddrinfo') {
+    const denied = code === 'EACCES' || code === 'EPERM';
+    const start = process.env.DOCKER_HOST
+      ? 'check DOCKER_HOST, and that the engine there runs'
+      : 'start it: systemctl start docker (or: npm start)';
+    return new DeployError({
+      code: denied ? 'ENGINE_DENIED' : 'ENGINE_UNREACHABLE',
+      what: denied ? 'no permission on the Docker engine' : `the Docker engine does not answer (${message})`,
+      subject: engine,
+      next: denied ? 'run as root, or join the group "docker" and log in again' : start,
+    });
+  }
+  if (!path || !['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'ENOTDIR', 'EEXIST'].includes(code)) return null;
+  return new DeployError({
+    code: 'FILE_REFUSED',
+    what: `the system refuses a file or folder: ${message}`,
+    subject: path,
+    next:
+      code === 'ENOSPC'
+        ? 'make room on that disk'
+        : 'run as a user who may write there, or set TASUKI_STATE_DIR',
+  });
+}
+
+// The engine's client calls url.parse() for a DOCKER_HOST: nothing a user of `deploy` can change.
+process.noDeprecation = true;
 
 async function main(): Promise<ExitCode> {
   let renderer: Renderer = process.argv.includes('--json')
@@ -54,7 +90,7 @@ async function main(): Promise<ExitCode> {
     await renderer.flush();
     return exit;
   } catch (error) {
-    const known = toDeployError(error);
+    const known = foreseen(error) ?? toDeployError(error);
     await renderer.flush();
     renderer.emit({ type: 'error', error: known.details, serving: null });
     return known.exit;

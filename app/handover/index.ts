@@ -53,7 +53,7 @@ export async function serve(
 
 function fromEnvironment(): ServeOptions & { controlSocket: string } {
   const { PORT, HOST, WEB_CONCURRENCY, RUN_DIR, CONTROL_SOCKET, DRAIN_TIMEOUT_MS } = process.env;
-  const runDir = RUN_DIR ?? (existsSync(DEFAULT_RUN_DIR) ? DEFAULT_RUN_DIR : undefined);
+  const runDir = RUN_DIR || (existsSync(DEFAULT_RUN_DIR) ? DEFAULT_RUN_DIR : undefined);
   return {
     port: Number(PORT || 3000),
     host: HOST || '0.0.0.0',

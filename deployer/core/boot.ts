@@ -2,15 +2,13 @@ import { INITIAL_RELEASE, type CheckResult, type State } from '../contract.ts';
 import { createContainer } from '../engine/compose.ts';
 import { DeployError } from '../errors.ts';
 import { formatDuration } from '../duration.ts';
-import { RefusedError } from '../engine/session.ts';
-import { explainRefusal, failedRelease, within, type Context } from './context.ts';
+import { RefusedError, type Session } from '../engine/session.ts';
+import { EXIT_GRACE_MS, explainRefusal, failedRelease, falters, within, type Context } from './context.ts';
 import type { Step } from './plan.ts';
 
 /** Between two health checks of a release that is not healthy yet. */
 const CHECK_AGAIN_MS = 200;
 const CHECK_TIMEOUT_MS = 5000;
-/** The engine reports an exit shortly after the container's streams close. */
-const EXIT_GRACE_MS = 1000;
 /** Answers of the new release that must be seen through the proxy, and how long that may take. */
 const CONFIRMATIONS = 3;
 const CONFIRM_TIMEOUT_MS = 10_000;
@@ -30,11 +28,13 @@ export async function pull({ image }: Of<'pull'>, context: Context): Promise<voi
     );
   } catch (error) {
     if (context.signal.aborted) throw error;
+    // dockerode puts "(HTTP code 404) no such container - " in front of what the engine said.
+    const reason = (error as Error).message.replace(/^\(HTTP code \d+\) [^-]* - /, '').trim();
     throw new DeployError({
       code: 'IMAGE_MISSING',
-      what: `the image is not on this machine and could not be pulled: ${(error as Error).message}`,
+      what: `the image is not on this machine and could not be pulled: ${reason}`,
       subject: image,
-      next: `check the name, or build it: deploy --build   (docker images lists what is here)`,
+      next: 'check the name (docker images lists what is here), or build it: deploy --build',
     });
   }
 }
@@ -68,29 +68,20 @@ export async function waitHealthy(
   const { engine, timeoutMs, config } = context;
   const gone = new AbortController();
   const exited = engine.exited(next.id, gone.signal).then(async (code) => {
-    throw await failedRelease(context, {
-      code: 'EXITED',
-      what: `the new release ended by itself (exit code ${code}) before it was admitted`,
-      next: 'correct what its last lines say, and deploy again',
-    });
+    throw await endedAtBoot(context, next.id, code);
   });
-  const last: { check: string | null } = { check: null };
-  const ready = becomesHealthy(context, next, last);
+  const last: Last = { check: null, session: null };
+  const ready = becomesHealthy(context, next, last).catch(async (error: unknown) => {
+    // Its session ends when the container does: let the exit, which explains more, speak first.
+    if (error instanceof RefusedError) await Promise.race([exited, sleep(EXIT_GRACE_MS)]);
+    throw await explainRefusal(context, error, image);
+  });
   try {
     const check = await within(context, timeoutMs, Promise.race([ready, exited]), () => new Late());
     return `${config.settings.health} ${check.status} in ${check.ms} ms`;
   } catch (error) {
-    if (error instanceof Late) {
-      throw await failedRelease(context, {
-        code: 'NEVER_HEALTHY',
-        what: `the new release was not healthy in time; ${last.check ?? 'it never reached standby'}`,
-        limit: formatDuration(timeoutMs),
-        next: 'correct the release, or allow more time: --timeout 2m',
-      });
-    }
-    // Its session ends when the container does: let the exit, which explains more, speak first.
-    if (error instanceof RefusedError) await Promise.race([exited, sleep(EXIT_GRACE_MS)]);
-    throw await explainRefusal(context, error, image);
+    if (!(error instanceof Late)) throw error;
+    throw await failedRelease(context, { ...notInTime(last), limit: formatDuration(timeoutMs) });
   } finally {
     gone.abort();
     exited.catch(() => {});
@@ -99,15 +90,56 @@ export async function waitHealthy(
 
 class Late extends Error {}
 
+/** How far a release came that was not healthy in time. */
+interface Last {
+  check: string | null;
+  session: Session | null;
+}
+
+function notInTime({ check, session }: Last): { code: string; what: string; next: string } {
+  if (!check && !session?.state) {
+    return {
+      code: 'NO_CONTROL',
+      what: 'the new release runs, but nothing in it answers its control command',
+      next: 'make the image follow docs/contract.md (seven lines for an Express app), or allow more time: --timeout 2m',
+    };
+  }
+  return {
+    code: 'NEVER_HEALTHY',
+    what: `the new release was not healthy in time; ${check ?? `it is still ${session?.state?.phase}`}`,
+    next: 'correct the release, or allow more time: --timeout 2m',
+  };
+}
+
+/** Ended before admission; a port that was in use is the mark of a server that does not know the contract. */
+async function endedAtBoot(context: Context, id: string, code: number): Promise<DeployError> {
+  const lines = await context.engine.lastLines(id);
+  const what = `the new release ended by itself (exit code ${code}) before it was admitted`;
+  return await failedRelease(
+    context,
+    lines.some((line) => /EADDRINUSE|address already in use/i.test(line))
+      ? {
+          code: 'BINDS_BY_ITSELF',
+          what: `${what}: it wanted the port at once, and without SO_REUSEPORT it cannot share it`,
+          next: 'listen only when admitted, with SO_REUSEPORT: serve() of tasuki/handover does both (docs/contract.md)',
+        }
+      : { code: 'EXITED', what, next: 'correct what its last lines say, and deploy again' },
+  );
+}
+
 async function becomesHealthy(
   context: Context,
   next: { id: string; name: string },
-  last: { check: string | null },
+  last: Last,
 ): Promise<CheckResult> {
   const { sessions, timeoutMs } = context;
   const { health, settle } = context.config.settings;
   const session = await sessions.with(next.id, next.name);
-  const state = await session.until(({ phase }) => phase === 'standby' || phase === 'serving', timeoutMs);
+  last.session = session;
+  const state = await session.until(
+    ({ phase }) => phase === 'standby' || phase === 'serving',
+    timeoutMs + EXIT_GRACE_MS,
+  );
   await compareWithServing(context, state);
   for (;;) {
     const check = await session
@@ -144,8 +176,12 @@ async function compareWithServing(context: Context, next: State): Promise<void> 
   if (was !== is) {
     throw await failedRelease(context, {
       code: 'OTHER_ADDRESS',
-      what: `the new release would listen on ${is}, the old one listens on ${was}: the proxy would not find it`,
-      next: 'take HOST and PORT from the environment; compose.yaml sets them',
+      what: `the new release would listen on ${is}, the old one listens on ${was}: ${
+        old.listen.port === next.listen.port
+          ? 'the kernel hands connections over only between listeners of one address'
+          : 'the proxy would not find it'
+      }`,
+      next: 'let the release take HOST and PORT from its environment; compose.yaml sets them',
     });
   }
   if (old.uid !== next.uid) {
@@ -167,12 +203,17 @@ export async function confirm({ release, loosen }: Of<'confirm'>, context: Conte
     const session = await sessions.with(id).catch(() => null);
     await session?.ask('loosen', { on: true }).catch(() => {}); // a release that cannot do it is only slower to leave
   }
+  const faltered = falters(context, CONFIRM_TIMEOUT_MS * 2).catch(async (error: unknown) => {
+    throw await explainRefusal(context, error, release);
+  });
+  faltered.catch(() => {}); // once it is confirmed, nobody waits for this
   const deadline = performance.now() + CONFIRM_TIMEOUT_MS;
   let seen = 0;
   let sent = 0;
   while (performance.now() < deadline) {
     context.signal.throwIfAborted();
-    const answers = await Promise.all(Array.from({ length: CONFIRM_AT_ONCE }, () => probe.send(false)));
+    const sending = Promise.all(Array.from({ length: CONFIRM_AT_ONCE }, () => probe.send(false)));
+    const answers = await Promise.race([sending, faltered]);
     sent += answers.length;
     const bad = answers.find((answer) => answer.release === release && !answer.ok);
     if (bad) {

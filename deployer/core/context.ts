@@ -25,6 +25,10 @@ export interface Context {
   next: { id: string; name: string } | null;
 }
 
+/** The engine reports an exit shortly after the container's streams close. */
+export const EXIT_GRACE_MS = 1000;
+const EXIT_POLL_MS = 50;
+
 /** The open conversations with instances, at most one each. */
 export class Sessions {
   readonly #engine: Engine;
@@ -68,7 +72,10 @@ export class Sessions {
   }
 }
 
-/** Rejects when the run is interrupted or `ms` have passed, whichever is first; else gives what `work` gives. */
+/**
+ * Rejects when the run is interrupted or `ms` have passed, whichever is first; else gives what `work` gives. A refusal
+ * of the next instance is explained.
+ */
 export async function within<T>(
   context: Context,
   ms: number,
@@ -85,6 +92,8 @@ export async function within<T>(
   });
   try {
     return await Promise.race([work, stop]);
+  } catch (error) {
+    throw await explainRefusal(context, error, context.next?.name ?? '');
   } finally {
     clearTimeout(timer);
     context.signal.removeEventListener('abort', onAbort);
@@ -112,6 +121,43 @@ export async function failedRelease(
 /** Turns a refusal of the next instance into an error with evidence. */
 export async function explainRefusal(context: Context, error: unknown, image: string): Promise<unknown> {
   if (!(error instanceof RefusedError)) return error;
-  if (error.code === 'SESSION_CLOSED') return noContract(context.next?.name ?? image, image, error.message);
-  return await failedRelease(context, { code: error.code, what: error.message, next: 'see the lines below' });
+  const next = 'correct what its last lines say, and deploy again';
+  if (error.code !== 'SESSION_CLOSED')
+    return await failedRelease(context, { code: error.code, what: error.message, next });
+  if (await hasEnded(context))
+    return await failedRelease(context, {
+      code: 'CRASHES',
+      what: 'the new release ended by itself after it was ready',
+      next,
+    });
+  const unknown = noContract(context.next?.name ?? image, image, error.message).details;
+  return await failedRelease(context, { code: unknown.code, what: unknown.what, next: unknown.next });
+}
+
+/** Rejects when the admitted instance ends, loses a process, or leaves the port. */
+export async function falters(context: Context, ms: number): Promise<never> {
+  const session = await context.sessions.with(context.next?.id ?? '', context.next?.name);
+  const { restarts } = (await session.ask('state')) as State;
+  const state = await session.until(
+    (now) => now.phase !== 'serving' || now.restarts > restarts,
+    ms,
+  );
+  throw await failedRelease(context, {
+    code: 'CRASHES',
+    what: `the new release did not stay up once it was admitted: ${
+      state.restarts > restarts ? 'one of its processes ended by itself' : `it is ${state.phase}`
+    }`,
+    next: 'correct what its last lines say, and deploy again',
+  });
+}
+
+/** Whether the next container has ended, or ended and was started again; waits for the engine to notice. */
+async function hasEnded({ engine, next }: Context): Promise<boolean> {
+  const deadline = performance.now() + EXIT_GRACE_MS;
+  for (;;) {
+    const info = next && (await engine.inspect(next.id));
+    if (!info?.State.Running || info.RestartCount > 0) return true;
+    if (performance.now() > deadline) return false;
+    await new Promise((resolve) => setTimeout(resolve, EXIT_POLL_MS));
+  }
 }

@@ -21,6 +21,10 @@ export interface Stack {
   port: number;
   /** `docker compose <args>` in this project; answers standard output and standard error, as they came. */
   compose(...args: string[]): Promise<string>;
+  /** Variables of compose.yaml; what is set here counts from the next `compose` on. */
+  env: Record<string, string>;
+  /** What the service's container wrote so far. */
+  logs(service: string): Promise<string>;
   /** A command in a running container of the service; answers its standard output. */
   exec(service: string, ...command: string[]): Promise<string>;
   /** The id of the service's one container. */
@@ -54,11 +58,8 @@ export async function buildAppImage(): Promise<void> {
 export async function startStack({ services = [], env = {} }: StackOptions = {}): Promise<Stack> {
   const project = `test-${process.pid}-${randomBytes(3).toString('hex')}`;
   const port = await freePort();
-  const options = {
-    cwd: ROOT,
-    all: true,
-    env: { TASUKI_IMAGE: APP_IMAGE, TASUKI_RELEASE: '', ...env, HTTP_PORT: String(port) },
-  } as const;
+  const variables = { TASUKI_IMAGE: APP_IMAGE, TASUKI_RELEASE: '', ...env, HTTP_PORT: String(port) };
+  const options = { cwd: ROOT, all: true, env: variables } as const;
   const run = async (args: string[], timeout: number): Promise<string> =>
     (await execa('docker', ['compose', '--ansi', 'never', '-p', project, ...args], { ...options, timeout }))
       .all;
@@ -68,8 +69,13 @@ export async function startStack({ services = [], env = {} }: StackOptions = {})
     project,
     port,
     url: `http://127.0.0.1:${port}`,
+    env: variables,
     compose: (...args) => run(args, UP_MS),
     exec: async (service, ...command) => docker(['exec', await stack.container(service), ...command]),
+    async logs(service) {
+      const id = await stack.container(service);
+      return (await execa('docker', ['logs', id], { all: true, timeout: COMMAND_MS })).all;
+    },
     container: async (service) => (await run(['ps', '-a', '-q', service], COMMAND_MS)).trim(),
     async address(service) {
       const format = '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}';

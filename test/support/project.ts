@@ -37,12 +37,17 @@ export class Project implements AsyncDisposable {
     this.port = port;
   }
 
-  /** Copies the files and brings the stack up with `image`; `variables` go into its `.env`. */
-  static async up(image: string, variables: Record<string, string> = {}): Promise<Project> {
+  /** Copies the files and brings the stack up with `image`; `variables` go into its `.env`, `edit` changes compose.yaml. */
+  static async up(
+    image: string,
+    variables: Record<string, string> = {},
+    edit: (composeText: string) => string = (text) => text,
+  ): Promise<Project> {
     const name = `t${process.pid}-${randomBytes(3).toString('hex')}`;
     const folder = await mkdtemp(join(tmpdir(), 'tasuki-project-'));
     const port = await freePort();
-    await cp(join(ROOT, 'compose.yaml'), join(folder, 'compose.yaml'));
+    const compose = await readFile(join(ROOT, 'compose.yaml'), 'utf8');
+    await writeFile(join(folder, 'compose.yaml'), edit(compose));
     await cp(join(ROOT, 'proxy'), join(folder, 'proxy'), { recursive: true });
     const lines = { COMPOSE_PROJECT_NAME: name, HTTP_PORT: String(port), TASUKI_IMAGE: image, ...variables };
     const text = Object.entries(lines).map(([key, value]) => `${key}=${value}\n`);

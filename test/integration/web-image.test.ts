@@ -1,0 +1,139 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { execa } from 'execa';
+import {
+  APP_IMAGE,
+  buildAppImage,
+  docker,
+  eventually,
+  startStack,
+  type Stack,
+} from '../support/containers.ts';
+import { ask } from '../support/proxy.ts';
+
+/** The image as built and the stack as shipped. */
+void describe('the image and the stack', () => {
+  let stack: Stack;
+
+  before(async () => {
+    await buildAppImage();
+    stack = await startStack({ env: { WEB_CONCURRENCY: '2' } });
+  });
+  after(async () => stack?.down());
+
+  void test('the image holds the app and nothing of the build', async () => {
+    const { stdout } = await execa('docker', [
+      'run',
+      '--rm',
+      '--entrypoint',
+      'find',
+      APP_IMAGE,
+      '/app',
+      '-type',
+      'f',
+    ]);
+    const files = stdout.split('\n').filter((file) => !file.includes('/.compile-cache/'));
+    assert.ok(files.includes('/app/main.js') && files.includes('/app/ctl.js'));
+    for (const file of files) assert.match(file, /^\/app\/([\w-]+\.js(\.map)?|package\.json)$/);
+  });
+
+  void test('an app that is configured wrongly says all of it and exits 78', async () => {
+    const args = ['run', '--rm', '--env', 'PORT=high', '--env', 'LOG_LEVEL=loud', APP_IMAGE];
+    const { exitCode, stderr } = await execa('docker', args, { reject: false, timeout: 20_000 });
+    assert.equal(exitCode, 78);
+    for (const name of ['PORT', 'LOG_LEVEL', 'DATABASE_URL']) assert.match(stderr, new RegExp(`- ${name} `));
+    const unknown = await execa('docker', [...args, 'juggler'], { reject: false, timeout: 20_000 });
+    assert.equal(unknown.exitCode, 78);
+    assert.match(unknown.stderr, /role "juggler" is unknown; known: web/);
+  });
+
+  void test('every page comes through the proxy, with release and request id', async () => {
+    const update = await ask(`${stack.url}/update`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json', Accept: 'application/json', 'X-Request-ID': 'stack-1' },
+      body: JSON.stringify({ text: 'through everything' }),
+    });
+    assert.equal(update.status, 201);
+    const { id, release } = JSON.parse(update.text) as { id: string; release: string };
+    assert.equal(id, 'stack-1');
+    for (const path of ['/', '/echo', '/slow?ms=100', '/healthz', '/readyz', '/nothing']) {
+      const res = await ask(stack.url + path);
+      assert.equal(res.status, path === '/nothing' ? 404 : 200, path);
+      assert.equal(res.headers['x-release'], release, path);
+      assert.match(String(res.headers['x-request-id']), /^[0-9a-f]{32}$/, path);
+    }
+    assert.match((await ask(stack.url)).text, /through everything/);
+    const echo = JSON.parse((await ask(`${stack.url}/echo`)).text) as Record<string, unknown>;
+    assert.equal(echo.host, `127.0.0.1:${stack.port}`);
+    assert.equal(echo.protocol, 'http');
+    assert.match(String(echo.ip), /^\d+\.\d+\.\d+\.\d+$/);
+    assert.notEqual(echo.ip, '127.0.0.1', "the client's address, not the proxy's");
+  });
+
+  void test('bringing the stack up again changes nothing', async () => {
+    const ids = async () =>
+      await docker([
+        'ps',
+        '-aq',
+        '--no-trunc',
+        '--filter',
+        `label=com.docker.compose.project=${stack.project}`,
+      ]);
+    const first = await ids();
+    const said = await stack.compose('up', '--detach');
+    assert.doesNotMatch(said, /Recreat|Creat|Start/);
+    assert.equal(await ids(), first);
+  });
+
+  void test('nothing that serves the public runs as root, may gain rights, or can write its image', async () => {
+    for (const service of ['proxy', 'app']) {
+      const format =
+        '{{.Config.User}} {{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}} {{.HostConfig.SecurityOpt}}';
+      const text = await docker(['inspect', '--format', format, await stack.container(service)]);
+      assert.match(text, /^(node|nginx) true \[ALL\] \[no-new-privileges:true\]$/, service);
+    }
+    const secret = await stack.exec('pod', 'stat', '-c', '%a', '/run/secrets-store/mysql_password');
+    assert.equal(secret, '440');
+  });
+
+  void test('every service limits its log, its memory and its processes, and comes back by itself', async () => {
+    for (const service of ['pod', 'proxy', 'app', 'mysql', 'redis']) {
+      const text = await docker([
+        'inspect',
+        '--format',
+        '{{json .HostConfig}}',
+        await stack.container(service),
+      ]);
+      const host = JSON.parse(text) as {
+        Memory: number;
+        PidsLimit: number;
+        RestartPolicy: { Name: string };
+        LogConfig: { Config: Record<string, string> };
+      };
+      assert.ok(host.Memory > 0 && host.PidsLimit > 0, service);
+      assert.equal(host.RestartPolicy.Name, 'unless-stopped', service);
+      assert.deepEqual(host.LogConfig.Config, { 'max-file': '3', 'max-size': '10m' }, service);
+    }
+  });
+
+  void test('a stack that is taken down and up again keeps its data and its password', async () => {
+    await stack.compose('down', '--timeout', '10');
+    await stack.compose('up', '--detach', '--wait', '--no-build');
+    await eventually('the update of before', async () =>
+      /through everything/.test((await ask(stack.url)).text),
+    );
+  });
+
+  void test('when the pod dies the whole stack comes back', async () => {
+    const pod = await stack.container('pod');
+    process.kill(Number(await docker(['inspect', '--format', '{{.State.Pid}}', pod])), 'SIGKILL');
+    await eventually('the engine sees it', async () => {
+      return Number(await docker(['inspect', '--format', '{{.RestartCount}}', pod])) > 0;
+    });
+    await eventually(
+      'the app answers',
+      async () => (await ask(`${stack.url}/readyz`)).status === 200,
+      30_000,
+    );
+  });
+});

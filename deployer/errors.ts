@@ -54,14 +54,14 @@ export class Interrupted extends DeployError {
   }
 }
 
-/** Anything thrown, as a DeployError; what is not foreseen keeps its message and asks for a report. */
+/** Anything thrown, as a DeployError; a fault of the program itself brings the lines of code it happened at. */
 export function toDeployError(error: unknown): DeployError {
   if (error instanceof DeployError) return error;
-  const message = error instanceof Error ? error.message : String(error);
+  const fault = [TypeError, RangeError, ReferenceError, SyntaxError].some((kind) => error instanceof kind);
   return new DeployError({
     code: 'UNEXPECTED',
-    what: message,
-    next: 'run again with --verbose; `deploy status` shows what serves now',
-    evidence: error instanceof Error && error.stack ? error.stack.split('\n').slice(1, 6) : [],
+    what: error instanceof Error ? error.message : String(error),
+    next: 'deploy status   shows what serves now; deploy doctor   looks for what is wrong',
+    evidence: fault ? ((error as Error).stack?.split('\n').slice(1, 6) ?? []) : [],
   });
 }

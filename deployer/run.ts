@@ -2,11 +2,11 @@ import { userInfo, hostname } from 'node:os';
 import { loadConfig, type Config, type ProjectOptions } from './config.ts';
 import { Sessions, type Context } from './core/context.ts';
 import { describePlan } from './core/describe.ts';
-import { execute } from './core/execute.ts';
+import { execute, tidyUp, type Result } from './core/execute.ts';
 import { observe, requirePod, type Observed } from './core/observe.ts';
-import { makePlan, type Desired } from './core/plan.ts';
+import { makePlan, type Desired, type PlanOptions } from './core/plan.ts';
 import { Engine } from './engine/docker.ts';
-import { EXIT, Interrupted, type ExitCode } from './errors.ts';
+import { EXIT, Interrupted, toDeployError, type ExitCode } from './errors.ts';
 import { tee, type Emit } from './events.ts';
 import { Probe } from './probe.ts';
 import { appendHistory } from './store/history.ts';
@@ -103,7 +103,7 @@ async function perform({
 }: Performance): Promise<ExitCode> {
   const { settings } = config;
   const from = observed.record?.serving ?? null;
-  const plan = makePlan(wish.desired, observed, { park: globals.park ?? settings.park });
+  const options = { park: globals.park ?? settings.park };
   const journal = await Journal.begin(folder);
   const emit = tee(globals.emit, (event) => journal.write(event));
   const interrupt = new AbortController();
@@ -142,7 +142,7 @@ async function perform({
     interrupt.abort(new Interrupted());
   });
 
-  const result = await execute(plan, context);
+  const result = await tidyAndExecute(wish, context, options);
   globals.onInterrupt(null);
   await sessions.endAll();
   const count = await probe.stop();
@@ -171,6 +171,19 @@ async function perform({
   emit({ type: 'end', outcome: result.outcome, exit, release, image, ms, probe: count });
   journal.close();
   return exit;
+}
+
+/** What tidying changes is looked at again before the plan is made: it may have replaced the instance that serves. */
+async function tidyAndExecute({ desired }: Wish, context: Context, options: PlanOptions): Promise<Result> {
+  const plan = makePlan(desired, context.observed, options);
+  if (plan.tidy.length === 0) return await execute(plan, context);
+  try {
+    await tidyUp(plan, context);
+    context.observed = await observe(context.engine, context.config);
+  } catch (error) {
+    return { outcome: 'failed', error: toDeployError(error), steps: [] };
+  }
+  return await execute(makePlan(desired, context.observed, options), context);
 }
 
 async function dryRun(globals: Globals, observed: Observed, config: Config, wish: Wish): Promise<ExitCode> {

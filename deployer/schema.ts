@@ -29,7 +29,7 @@ export const deploySchema = z.strictObject({
   /** Until an instance that leaves the port has answered everything. */
   'drain-timeout': duration.default(30_000),
   /** A new release must stay healthy this long before it is admitted. */
-  settle: duration.default(50),
+  settle: duration.default(100),
   /** Keep the previous release warm beside the serving one, for an instant rollback. */
   park: z.boolean().default(true),
 });

@@ -138,10 +138,7 @@ export async function explainRefusal(context: Context, error: unknown, image: st
 export async function falters(context: Context, ms: number): Promise<never> {
   const session = await context.sessions.with(context.next?.id ?? '', context.next?.name);
   const { restarts } = (await session.ask('state')) as State;
-  const state = await session.until(
-    (now) => now.phase !== 'serving' || now.restarts > restarts,
-    ms,
-  );
+  const state = await session.until((now) => now.phase !== 'serving' || now.restarts > restarts, ms);
   throw await failedRelease(context, {
     code: 'CRASHES',
     what: `the new release did not stay up once it was admitted: ${

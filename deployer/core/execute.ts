@@ -14,14 +14,13 @@ export interface Result {
 const FORWARD_TRIES = 3;
 
 /**
- * Does the steps of a plan in order and decides nothing. Before the pivot a failure, or Ctrl-C, undoes what was done,
+ * Does the steps of a tidied plan in order and decides nothing. Before the pivot a failure, or Ctrl-C, undoes what was done,
  * in reverse, the failed step first. After it a failing step is tried again, and never undone.
  */
 export async function execute(plan: Plan, context: Context): Promise<Result> {
   const steps: Result['steps'] = [];
   const begun: Step[] = [];
   try {
-    for (const step of plan.tidy) await run(step, context, steps);
     for (const step of plan.reversible) {
       context.signal.throwIfAborted();
       begun.push(step);
@@ -43,6 +42,11 @@ export async function execute(plan: Plan, context: Context): Promise<Result> {
     const cause = toDeployError(error);
     return { outcome: 'incomplete', error: withExit(cause), steps };
   }
+}
+
+/** Finishes what an interrupted run left. A failure ends the run before it has changed anything else. */
+export async function tidyUp(plan: Plan, context: Context): Promise<void> {
+  for (const step of plan.tidy) await insist(step, context, []);
 }
 
 async function run(step: Step, context: Context, steps: Result['steps']): Promise<void> {

@@ -123,7 +123,9 @@ function afterPivot(
   instances: Instance[],
   options: PlanOptions,
 ): Step[] {
-  const steps: Step[] = [];
+  const steps: Step[] = [
+    { id: 'remember', do: 'remember', release, image, cause: 'docker compose up -d must see what serves' },
+  ];
   const leaving = old[0];
   if (leaving) {
     const targets = old.map((one) => one.id);
@@ -135,13 +137,6 @@ function afterPivot(
       cause: 'open connections get their answers',
     });
   }
-  steps.push({
-    id: 'remember',
-    do: 'remember',
-    release,
-    image,
-    cause: 'docker compose up -d must see what serves',
-  });
   const previous = leaving && leaving.release !== release ? leaving : null;
   return [...steps, ...settle(release, previous, instances, { park: options.park, keep: null })];
 }

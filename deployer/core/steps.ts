@@ -3,7 +3,7 @@ import { buildImage, createContainer } from '../engine/compose.ts';
 import { DeployError, EXIT } from '../errors.ts';
 import { setInEnvFile } from '../store/env-file.ts';
 import { confirm, createNext, pull, seat, waitHealthy } from './boot.ts';
-import { within, type Context } from './context.ts';
+import { explainRefusal, within, type Context } from './context.ts';
 import { readRecord } from './observe.ts';
 import type { Step } from './plan.ts';
 
@@ -154,7 +154,7 @@ async function promote({ release }: Of<'promote'>, context: Context): Promise<vo
         next: 'deploy status   shows which release serves; then deploy again',
       });
     });
-    if (record?.serving !== release) throw error;
+    if (record?.serving !== release) throw await explainRefusal(context, error, release);
   }
 }
 

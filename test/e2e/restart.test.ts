@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { docker, eventually } from '../support/containers.ts';
+import { engineInUseBy, restartEngine } from '../support/engine.ts';
+import { buildReleases, Project, type Status } from '../support/project.ts';
+
+const BACK_MS = 60_000;
+
+function phases({ instances }: Status): string[] {
+  return instances.map((one) => `${one.release} ${one.state?.phase}`).toSorted();
+}
+
+describe('the stack comes back by itself with the release that served', () => {
+  let project: Project;
+  let release: string;
+  let rest: string[];
+  before(async () => {
+    const [v2 = ''] = await buildReleases('v2');
+    project = await Project.up('tasuki-test:v1');
+    await project.deployOk('--image', v2);
+    release = (await project.answering()) ?? '';
+    rest = phases(await project.status());
+    assert.deepEqual(rest, [`${release} serving`, 'initial standby'].toSorted());
+  });
+  after(async () => await project?.[Symbol.asyncDispose]());
+
+  /** Waits for the first answer, then for the same phases as before. */
+  async function comesBack(): Promise<number> {
+    const back = await project.untilAnswering(BACK_MS);
+    assert.equal(back.release, release);
+    await eventually(
+      'the serving release serves and the parked one is parked',
+      async () => JSON.stringify(phases(await project.status())) === JSON.stringify(rest),
+      BACK_MS,
+    );
+    assert.equal(await project.answering(), release);
+    assert.deepEqual(await project.upChanges(), []);
+    return back.ms;
+  }
+
+  it('when the process of the pod is killed and the others are left in a dead namespace', async (t) => {
+    const [pod] = await project.containers('pod');
+    const pid = Number(await docker(['inspect', '--format', '{{.State.Pid}}', pod?.id ?? '']));
+    process.kill(pid, 'SIGKILL'); // `docker kill` would count as a stop by hand, and Docker would not restart it
+    await eventually('the old namespace answers no more', async () => (await project.answering()) === null);
+    t.diagnostic(`answered again after ${await comesBack()} ms`);
+  });
+
+  it('when the engine is stopped and started, and can be deployed to again', async (t) => {
+    const inUse = await engineInUseBy(project.name);
+    if (inUse) return t.skip(inUse);
+    await restartEngine();
+    t.diagnostic(`answered ${await comesBack()} ms after the engine was back`);
+    await project.deployOk('--image', 'tasuki-test:v2');
+    assert.notEqual(await project.answering(), release);
+    assert.deepEqual(await project.upChanges(), []);
+  });
+});

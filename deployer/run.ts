@@ -105,7 +105,12 @@ async function perform({
   const from = observed.record?.serving ?? null;
   const options = { park: globals.park ?? settings.park };
   const journal = await Journal.begin(folder);
-  const emit = tee(globals.emit, (event) => journal.write(event));
+  let switched = false;
+  const watchSwitch: Emit = (event) => {
+    if (event.type === 'step' && event.id === 'promote') switched = event.status !== 'failed';
+  };
+  // The journal first: nobody is told what it does not hold.
+  const emit = tee((event) => journal.write(event), watchSwitch, globals.emit);
   const interrupt = new AbortController();
   const probe = new Probe(new URL(settings.probe, url));
   const sessions = new Sessions(engine, settings.ctl);
@@ -134,11 +139,8 @@ async function perform({
   for (const one of observed.instances)
     if (one.running && one.release === from) void sessions.with(one.id, one.name);
   globals.onInterrupt(() => {
-    emit({
-      type: 'notice',
-      level: 'warn',
-      text: 'interrupted: undoing (again: stop at once and leave it as it is)',
-    });
+    const what = switched ? 'the switch is made, so this run finishes' : 'interrupted: undoing';
+    emit({ type: 'notice', level: 'warn', text: `${what} (again: stop at once and leave it as it is)` });
     interrupt.abort(new Interrupted());
   });
 

@@ -209,13 +209,14 @@ export class Supervisor {
     this.#record = record;
   }
 
+  /** Reads within the queue: of two reads that overlap, the older could otherwise be acted on last. */
   async #follow(dir: string): Promise<void> {
-    const record = await readRecord(dir).catch((error: unknown) => {
-      this.#log('error', 'cannot read the record; staying as it is', describe(error));
-    });
-    if (!record || JSON.stringify(record) === JSON.stringify(this.#record)) return;
-    this.#record = record;
     await this.#serialise(async () => {
+      const record = await readRecord(dir).catch((error: unknown) => {
+        this.#log('error', 'cannot read the record; staying as it is', describe(error));
+      });
+      if (!record || JSON.stringify(record) === JSON.stringify(this.#record)) return;
+      this.#record = record;
       const mine = record.serving === this.#release;
       if (mine && (this.#phase === 'standby' || this.#phase === 'parked')) await this.#listen();
       if (!mine && this.#phase === 'serving' && !this.#lender) this.#leave(this.#options.drainTimeoutMs);

@@ -115,20 +115,25 @@ async function find(engine: Engine, project: string): Promise<{ id: string; owne
 
 const name = (project: string): string => `${project}-deploy-lock`;
 
+/** Processes of another host name, be it a container on this machine, cannot be seen: those count until they expire. */
 function isAlive(owner: Owner): boolean {
-  if (owner.boot !== bootId()) return owner.host !== hostname() && Date.parse(owner.expires) > Date.now();
-  return startOf(owner.pid) === owner.started;
+  if (owner.host !== hostname()) return Date.parse(owner.expires) > Date.now();
+  return owner.boot === bootId() && startOf(owner.pid) === owner.started;
 }
 
 function bootId(): string {
   return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
 }
 
-/** Field 22 of /proc/PID/stat (proc(5)); the command name before it may hold spaces, so count from its last ")". */
+/**
+ * Field 22 of /proc/PID/stat (proc(5)); the command name before it may hold spaces, so count from its last ")". Null
+ * for a process that has ended, also one (state Z) that its parent has not waited for yet.
+ */
 function startOf(pid: number): string | null {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return text.slice(text.lastIndexOf(')') + 2).split(' ')[19] ?? null;
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    return fields[0] === 'Z' ? null : (fields[19] ?? null);
   } catch {
     return null;
   }

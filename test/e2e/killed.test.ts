@@ -1,39 +1,73 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
+import { createInterface } from 'node:readline';
+import { after, before, describe, it, type TestContext } from 'node:test';
+import { execa } from 'execa';
+import type { DeployEvent } from '../../deployer/events.ts';
 import { eventually } from '../support/containers.ts';
 import { buildReleases, Project, type Status } from '../support/project.ts';
 import { assertNothingLost, STEADY, underLoad } from '../support/under-load.ts';
 
-const REST_MS = 20_000;
+const REST_MS = 30_000;
+const [V2, V3] = ['tasuki-test:v2', 'tasuki-test:v3'];
+
+interface PlanIds {
+  tidy: string[];
+  /** All of them, in order; the tidying first. */
+  all: string[];
+}
 
 /** Releases with an instance on the public port. */
 function serving({ instances }: Status): string[] {
   return [...new Set(instances.filter((one) => one.state?.phase === 'serving').map((one) => one.release))];
 }
 
-/** The ids of the plan's steps, without the container's name that a retire step carries. */
-async function stepsOf(project: Project, args: string[]): Promise<string[]> {
+/** What the command would do now, so that a step that is added one day is covered too. */
+async function planOf(project: Project, args: string[]): Promise<PlanIds> {
   const { stdout } = await project.deployOk(...args, '--dry-run', '--json');
-  const plan = JSON.parse(stdout) as Record<'tidy' | 'reversible' | 'forward', { id: string }[]> & {
+  type Steps = { id: string }[];
+  const plan = JSON.parse(stdout) as {
+    tidy: Steps;
+    reversible: Steps;
     pivot: { id: string };
+    forward: Steps;
   };
-  const steps = [...plan.tidy, ...plan.reversible, plan.pivot, ...plan.forward];
-  return [...new Set(steps.map(({ id }) => id.replace(/:.*/, '')))];
+  const ids = (steps: Steps): string[] => steps.map(({ id }) => id);
+  return { tidy: ids(plan.tidy), all: ids([...plan.tidy, ...plan.reversible, plan.pivot, ...plan.forward]) };
 }
 
-/** Starts `deploy` and kills it with SIGKILL as soon as it reports the step. */
-async function killAt(project: Project, args: string[], step: string, edge: 'start' | 'done'): Promise<void> {
+interface Killed {
+  release: string;
+  /** The step that was reported last. */
+  step: string;
+  /** The switch had been reported. */
+  switched: boolean;
+  /** It was faster than the signal, and had come to its end. */
+  ended: boolean;
+}
+
+/** Starts the command and kills it as soon as it has reported `count` steps done; with 0, at the start of the first. */
+async function killAfter(project: Project, args: string[], count: number): Promise<Killed> {
   const deploy = project.spawnDeploy([...args, '--json']);
-  let text = '';
-  let killed = false;
-  deploy.stdout.on('data', (chunk: Buffer) => {
-    text += chunk.toString();
-    const seen = new RegExp(`"id":"${step}[":].*"status":"${edge}"`).test(text);
-    if (seen && !killed) killed = deploy.kill('SIGKILL');
-  });
-  const { signal } = await deploy;
-  assert.ok(killed, `the run never came to the ${edge} of ${step}:\n${text}`);
-  assert.equal(signal, 'SIGKILL');
+  const killed = { release: '', step: '', switched: false, ended: false };
+  let done = 0;
+  let struck = false;
+  for await (const line of createInterface({ input: deploy.stdout })) {
+    const event = JSON.parse(line) as DeployEvent;
+    if (event.type === 'begin') killed.release = event.release;
+    if (event.type === 'end') killed.ended = true;
+    if (event.type !== 'step') continue;
+    if (event.status === 'done') {
+      done++;
+      killed.switched ||= event.id === 'promote';
+    }
+    if (struck || done < count) continue;
+    struck = deploy.kill('SIGKILL');
+    killed.step = event.id;
+  }
+  const { signal, stderr } = await deploy;
+  assert.ok(struck, `the run never came to its step ${count}: ${stderr}`);
+  if (!killed.ended) assert.equal(signal, 'SIGKILL');
+  return killed;
 }
 
 async function atRest(project: Project): Promise<Status> {
@@ -41,56 +75,92 @@ async function atRest(project: Project): Promise<Status> {
     'exactly one release serves, and the record names it',
     async () => {
       const status = await project.status();
+      const moving = status.instances.some((one) => ['booting', 'draining'].includes(one.state?.phase ?? ''));
       const releases = serving(status);
-      const moving = status.instances.some(
-        (one) => one.state?.phase === 'draining' || one.state?.phase === 'booting',
-      );
       return !moving && releases.length === 1 && releases[0] === status.record?.serving ? status : null;
     },
     REST_MS,
   );
 }
 
+/** The next deploy says what it found, and leaves one container that serves, one that is parked, and no lock. */
+async function assertFinishedByNext(project: Project, { ended }: Killed): Promise<string> {
+  const { events } = await project.deployOk('--image', V3, '--json');
+  const notices = events.filter((event) => event.type === 'notice').map(({ text }) => text);
+  assert.match(notices.join('\n'), /^took over the lock of \S+ \(pid \d+\), which is gone$/m);
+  const told = notices.find((text) => text.includes('was killed'));
+  if (!ended)
+    assert.match(told ?? '', /^the last run \(.*\) was killed (in|after|before)/, 'it must explain');
+  const { instances, record, lock, interruption } = await project.status();
+  assert.deepEqual(
+    instances.map((one) => `${one.visible ? 'visible' : 'hidden'} ${one.state?.phase}`).toSorted(),
+    ['hidden standby', 'visible serving'],
+    'one serves, one is parked',
+  );
+  assert.equal(instances.find((one) => one.visible)?.release, record?.serving);
+  assert.deepEqual([lock, interruption], [null, null]);
+  assert.deepEqual(await project.upChanges(), []);
+  return told?.replace(/^.*was killed/, 'killed') ?? 'it had ended';
+}
+
 describe('a deployer that is killed with SIGKILL', () => {
   let project: Project;
-  let images: string[];
   before(async () => {
-    images = await buildReleases('v2', 'v3');
+    await buildReleases('v2', 'v3');
     project = await Project.up('tasuki-test:v1');
+    await project.deployOk('--image', V2);
+    await project.deployOk('--image', V3);
   });
   after(async () => await project?.[Symbol.asyncDispose]());
 
-  for (const edge of ['start', 'done'] as const) {
-    it(`at the ${edge} of any step leaves one release serving, loses nothing, and the next deploy finishes it`, async (t) => {
-      const [v2 = '', v3 = ''] = images;
+  /** Kills, looks, and lets the next deploy finish. */
+  async function survives(t: TestContext, args: string[], count: number): Promise<void> {
+    const was = (await project.status()).record?.serving;
+    const start = performance.now();
+    const killed = await killAfter(project, args, count);
+    const { record } = await atRest(project);
+    const ms = Math.round(performance.now() - start);
+    const wanted = killed.switched ? [killed.release] : [was];
+    if (killed.step === 'confirm') wanted.push(killed.release); // the switch may have been asked for already
+    assert.ok(
+      wanted.includes(record?.serving),
+      `after ${killed.step} ${record?.serving} serves, not ${wanted.join(' or ')}`,
+    );
+    const told = await assertFinishedByNext(project, killed);
+    t.diagnostic(`${args.join(' ')}, ${count} steps done, at rest ${ms} ms after its start; told: ${told}`);
+  }
+
+  for (const args of [['--image', V2], ['rollback']]) {
+    it(`after each step of "${args.join(' ')}" in turn leaves one release serving and loses nothing, and the next deploy finishes`, async (t) => {
       const result = await underLoad(project, STEADY, async () => {
-        await project.deployOk('--image', v2);
-        await project.deployOk('--image', v3);
-        for (const args of [['--image', v2], ['rollback']]) {
-          for (const step of await stepsOf(project, args)) {
-            await killAt(project, args, step, edge);
-            await atRest(project);
-            const next = await project.deployOk('--image', v3);
-            const told = next.stdout.split('\n').filter((line) => line.includes('was killed'));
-            t.diagnostic(
-              `${args[0]} killed at ${edge} of ${step}: ${told[0]?.replace(/^.*was killed/, 'killed') ?? ''}`,
-            );
-            assert.equal(told.length, 1, `the next run must say what it found:\n${next.stdout}`);
-            const { instances, record, lock, interruption } = await project.status();
-            assert.equal(instances.length, 2, 'one serves, one is parked');
-            assert.equal(instances.find((one) => one.visible)?.release, record?.serving);
-            assert.deepEqual([lock, interruption], [null, null]);
-            assert.deepEqual(await project.upChanges(), []);
-          }
-        }
+        const { all } = await planOf(project, args);
+        assert.ok(all.includes('promote') && all.length > 5, `a plan must have been read: ${all.join(', ')}`);
+        for (let count = 0; count <= all.length; count++) await survives(t, args, count);
       });
       t.diagnostic(result.judgement.summary);
       assertNothingLost(result);
     });
   }
 
-  it('(control) the check sees two releases serving when two are admitted by hand, until the loan ends', async () => {
-    const { execa } = await import('execa');
+  it('a second time, while it tidies up after the first, leaves one release serving and loses nothing as well', async (t) => {
+    const result = await underLoad(project, STEADY, async () => {
+      for (const first of [['--image', V2], ['rollback']]) {
+        const toSwitch = (await planOf(project, first)).all.indexOf('promote') + 1;
+        for (let count = 1, tidying = 1; count <= tidying; count++) {
+          await killAfter(project, first, toSwitch);
+          await atRest(project);
+          const { tidy } = await planOf(project, ['--image', V2]);
+          tidying = tidy.length;
+          assert.ok(tidying > 0, 'there must be something to tidy up');
+          await survives(t, ['--image', V2], count);
+        }
+      }
+    });
+    t.diagnostic(result.judgement.summary);
+    assertNothingLost(result);
+  });
+
+  it('(control) the check sees two releases serving when one is admitted by hand, until its session ends', async () => {
     const parked = (await project.status()).instances.find((one) => !one.visible);
     assert.ok(parked);
     const session = execa('docker', ['exec', '-i', parked.id, 'node', 'ctl', 'session'], {
@@ -102,5 +172,6 @@ describe('a deployer that is killed with SIGKILL', () => {
     session.kill('SIGKILL');
     await eventually('the one on loan has left', async () => serving(await project.status()).length === 1);
     await session;
+    await atRest(project);
   });
 });

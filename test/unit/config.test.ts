@@ -1,0 +1,227 @@
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
+import { parse, stringify } from 'yaml';
+import { loadConfig, type Config, type ProjectOptions } from '../../deployer/config.ts';
+import { DeployError, EXIT } from '../../deployer/errors.ts';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const GOOD = await readFile(join(ROOT, 'compose.yaml'), 'utf8');
+
+interface Shape {
+  'x-deploy': Record<string, unknown>;
+  services: Record<'app' | 'pod', Record<string, unknown>>;
+}
+
+/** The shipped file with something changed. */
+function edited(edit: (shape: Shape) => void): string {
+  const shape = parse(GOOD, { merge: true }) as Shape;
+  edit(shape);
+  return stringify(shape);
+}
+
+describe('a project', () => {
+  let base: string;
+  let count = 0;
+  before(async () => {
+    base = await mkdtemp(join(tmpdir(), 'tasuki-config-'));
+  });
+  after(async () => {
+    await rm(base, { recursive: true, force: true });
+  });
+
+  /** A folder with these files. */
+  async function folder(files: Record<string, string>, name = `shop${count++}`): Promise<string> {
+    const path = join(base, name);
+    await mkdir(path, { recursive: true });
+    for (const [file, text] of Object.entries(files)) await writeFile(join(path, file), text);
+    return path;
+  }
+  async function load(
+    files: Record<string, string>,
+    more: Partial<ProjectOptions> = {},
+    name?: string,
+  ): Promise<Config> {
+    return await loadConfig({ files: [], cwd: await folder(files, name), env: {}, ...more });
+  }
+  /** Everything the one error says. */
+  async function refused(files: Record<string, string>, more: Partial<ProjectOptions> = {}) {
+    const error = await load(files, more).then(
+      () => assert.fail('it was accepted'),
+      (reason: unknown) => reason,
+    );
+    assert.ok(error instanceof DeployError, String(error));
+    const { what, evidence = [], next } = error.details;
+    return {
+      exit: error.exit,
+      code: error.details.code,
+      text: [what, ...evidence].join('\n'),
+      evidence,
+      next,
+    };
+  }
+
+  it('as it is shipped is accepted, with every setting at its default', async () => {
+    const { settings, project, image, files, envFile, directory } = await load({ 'compose.yaml': GOOD });
+    assert.match(project, /^shop\d+$/);
+    assert.equal(image, 'app:v1');
+    assert.deepEqual(files, [join(directory, 'compose.yaml')]);
+    assert.equal(envFile, join(directory, '.env'));
+    assert.deepEqual(settings, {
+      service: 'app',
+      pod: 'pod',
+      health: '/readyz',
+      probe: '/healthz',
+      ctl: ['node', 'ctl'],
+      timeout: 60_000,
+      'drain-timeout': 30_000,
+      settle: 100,
+      park: true,
+    });
+  });
+
+  const rules: [string, (shape: Shape) => void, RegExp][] = [
+    [
+      'an app service',
+      (s) => delete (s.services as Record<string, unknown>).app,
+      /^.*services\.app is missing/,
+    ],
+    ['a pod service', (s) => delete (s.services as Record<string, unknown>).pod, /services\.pod is missing/],
+    ['the services that x-deploy names', (s) => (s['x-deploy'].service = 'web'), /services\.web is missing/],
+    ['an image that a release can set', (s) => (s.services.app.image = 'app:v1'), /app\.image must be/],
+    ['RELEASE from the release', (s) => delete s.services.app.environment, /app\.environment needs RELEASE/],
+    ['the network of the pod', (s) => delete s.services.app.network_mode, /network_mode must be service:pod/],
+    ['the run folder in the app', (s) => (s.services.app.volumes = []), /services\.app\.volumes needs/],
+    ['the run folder in the pod', (s) => delete s.services.pod.volumes, /services\.pod\.volumes needs/],
+    ['only known settings', (s) => (s['x-deploy'].colour = 'red'), /"colour"; known are service, pod/],
+    ['durations with a unit', (s) => (s['x-deploy'].settle = 'soon'), /settle: "soon" is not a duration/],
+    ['paths that start with /', (s) => (s['x-deploy'].probe = 'healthz'), /probe: must be a path/],
+    ['a control command that is a list', (s) => (s['x-deploy'].ctl = []), /x-deploy\.ctl: /],
+    ['an http address', (s) => (s['x-deploy'].url = 'ftp://host'), /x-deploy\.url: /],
+    ['yes or no for park', (s) => (s['x-deploy'].park = 'maybe'), /x-deploy\.park: /],
+  ];
+  for (const [what, edit, expected] of rules) {
+    it(`must have ${what}, and hears that alone when that alone is wrong (exit 78)`, async () => {
+      const error = await refused({ 'compose.yaml': edited(edit) });
+      assert.equal(error.exit, EXIT.config);
+      assert.match(error.text, expected);
+      assert.deepEqual(error.evidence, []);
+    });
+  }
+
+  it('hears all its problems in one error', async () => {
+    const text = edited((shape) => {
+      for (const [, edit] of rules.slice(3)) edit(shape);
+    });
+    const { text: said, evidence } = await refused({ 'compose.yaml': text });
+    assert.equal(evidence.length, rules.length - 3, said);
+    for (const [, , expected] of rules.slice(3)) assert.match(said, expected);
+  });
+
+  it('takes the image that `docker compose up` would use: environment, then .env, then the default', async () => {
+    const files = { 'compose.yaml': GOOD, '.env': 'TASUKI_IMAGE=app:v7\n' };
+    assert.equal((await load(files)).image, 'app:v7');
+    assert.equal((await load(files, { env: { TASUKI_IMAGE: 'app:v9' } })).image, 'app:v9');
+    assert.equal((await load(files, { env: { TASUKI_IMAGE: '' } })).image, 'app:v1');
+  });
+
+  it('is looked for under the four names of Compose, the first of them first', async () => {
+    const names = ['compose.yaml', 'compose.yml', 'docker-compose.yaml', 'docker-compose.yml'];
+    for (const name of names)
+      assert.match((await load({ [name]: GOOD })).files[0] ?? '', new RegExp(`/${name}$`));
+    const all = Object.fromEntries(names.map((name) => [name, GOOD]));
+    assert.match((await load(all)).files[0] ?? '', /\/compose\.yaml$/);
+    assert.equal((await refused({})).code, 'NO_COMPOSE_FILE');
+  });
+
+  it('of several files (-f) is what the later ones make of the earlier; its folder is that of the first', async () => {
+    const cwd = await folder({ 'base.yaml': GOOD });
+    await mkdir(join(cwd, 'more'));
+    const more =
+      'name: other\nservices:\n  app: { image: "${TASUKI_IMAGE:-other:v1}" }\nx-deploy: { park: false }\n';
+    await writeFile(join(cwd, 'more/over.yaml'), more);
+    const config = await loadConfig({ files: ['base.yaml', 'more/over.yaml'], cwd, env: {} });
+    assert.equal(config.image, 'other:v1');
+    assert.equal(config.project, 'other');
+    assert.equal(config.settings.park, false);
+    assert.equal(config.directory, cwd);
+    assert.equal(config.envFile, join(cwd, '.env'));
+  });
+
+  it('reads compose.override.yaml by itself, but not when files were named', async () => {
+    const files = { 'compose.yaml': GOOD, 'compose.override.yaml': 'x-deploy: { park: false }\n' };
+    assert.equal((await load(files)).settings.park, false);
+    assert.equal((await load(files, { files: ['compose.yaml'] })).settings.park, true);
+  });
+
+  const override = 'services: { app: { environment: { FEATURE: "on" }, volumes: ["./data:/data"] } }\n';
+  const todo = 'config.ts merge() replaces environment and volumes; Compose merges them by name and target';
+  it(
+    'keeps the variables and volumes that an override does not name, as Compose does',
+    { todo },
+    async () => {
+      await load({ 'compose.yaml': GOOD, 'compose.override.yaml': override });
+    },
+  );
+
+  it('has one clear error for a file that is no Compose file', async () => {
+    for (const text of ['', 'services: [', '- a\n', 'services: 3\n', '"just words"\n']) {
+      const error = await refused({ 'compose.yaml': text });
+      assert.equal(error.exit, EXIT.config, text);
+      assert.equal(error.code, 'COMPOSE_FILE_INVALID', text);
+      assert.match(error.next, /docker compose -f \S+ config/);
+    }
+    assert.equal((await refused({}, { files: ['absent.yaml'] })).code, 'FILE_UNREADABLE');
+  });
+
+  /** The project's name by `docker compose config`; null where Compose refuses. */
+  async function byCompose(cwd: string, env: Record<string, string>): Promise<string | null> {
+    const { PATH = '', HOME = '' } = process.env;
+    const options = { cwd, env: { PATH, HOME, ...env }, extendEnv: false, reject: false, timeout: 30_000 };
+    const { exitCode, stdout } = await execa('docker', ['compose', 'config', '--format', 'json'], options);
+    return exitCode === 0 ? (JSON.parse(stdout) as { name: string }).name : null;
+  }
+  const interpolated = 'config.ts does not interpolate name:, and takes the name of the folder instead';
+  const names: {
+    folder: string;
+    name?: string;
+    dot?: string;
+    env?: Record<string, string>;
+    todo?: string;
+  }[] = [
+    ...['plain', '_Foo', '--x-', 'Über App', 'my.app', 'A', '123', '日本', '__', 'a b_c-d', '.hidden'].map(
+      (odd) => ({ folder: odd }),
+    ),
+    { folder: 'named', name: 'shop' },
+    { folder: 'named-env', name: 'shop', env: { COMPOSE_PROJECT_NAME: 'fromenv' } },
+    { folder: 'named-dot', name: 'shop', dot: 'COMPOSE_PROJECT_NAME=fromdot\n' },
+    { folder: 'both', dot: 'COMPOSE_PROJECT_NAME=dot\n', env: { COMPOSE_PROJECT_NAME: 'env' } },
+    { folder: 'empty-env', name: 'shop', env: { COMPOSE_PROJECT_NAME: '' } },
+    { folder: 'bad-env', env: { COMPOSE_PROJECT_NAME: 'My App' } },
+    { folder: 'default-in-name', name: '${SHOP:-shop}', todo: interpolated },
+    { folder: 'variable-in-name', name: '${SHOP}', env: { SHOP: 'other' }, todo: interpolated },
+    { folder: 'odd-name', name: '"My Shop"', todo: 'Compose makes a name of it, config.ts refuses it' },
+  ];
+  for (const { folder: odd, name, dot, env = {}, todo: why } of names) {
+    const given = JSON.stringify({ folder: odd, name, dot, ...env });
+    it(`has the name that Compose gives it: ${given}`, why ? { todo: why } : {}, async () => {
+      const text = name === undefined ? GOOD : `name: ${name}\n${GOOD}`;
+      const cwd = await folder({ 'compose.yaml': text, '.env': dot ?? '' }, odd);
+      const ours = await loadConfig({ files: [], cwd, env }).then(
+        ({ project }) => project,
+        () => null,
+      );
+      assert.equal(ours, await byCompose(cwd, env));
+    });
+  }
+
+  it('that was given a bad name with -p is a mistake of the command line (exit 2)', async () => {
+    const error = await refused({ 'compose.yaml': GOOD }, { project: 'No Good' });
+    assert.equal(error.exit, EXIT.usage);
+    assert.equal((await load({ 'compose.yaml': `name: x\n${GOOD}` }, { project: 'y' })).project, 'y');
+  });
+});

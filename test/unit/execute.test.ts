@@ -1,0 +1,215 @@
+import assert from 'node:assert/strict';
+import { beforeEach, describe, it, mock } from 'node:test';
+import type { Context } from '../../deployer/core/context.ts';
+import { execute, tidyUp } from '../../deployer/core/execute.ts';
+import type { Plan, Step } from '../../deployer/core/plan.ts';
+import { HANDLERS } from '../../deployer/core/steps.ts';
+import { DeployError, EXIT, Interrupted } from '../../deployer/errors.ts';
+import type { DeployEvent } from '../../deployer/events.ts';
+
+type Word = Step['do'];
+const STEPS: { [W in Word]?: Extract<Step, { do: W }> } = {
+  create: { id: 'create', cause: '', do: 'create', release: 'r2', image: 'app:v2', scale: 2 },
+  start: { id: 'start', cause: '', do: 'start', release: 'r2' },
+  standby: { id: 'standby', cause: '', do: 'standby', release: 'r2', image: 'app:v2' },
+  admit: { id: 'admit', cause: '', do: 'admit', release: 'r2', target: null },
+  confirm: { id: 'confirm', cause: '', do: 'confirm', release: 'r2', loosen: ['old'] },
+  promote: { id: 'promote', cause: '', do: 'promote', release: 'r2' },
+  remember: { id: 'remember', cause: '', do: 'remember', release: 'r2', image: 'app:v2' },
+  drain: { id: 'drain', cause: '', do: 'drain', release: 'r1', targets: ['old'] },
+  retire: { id: 'retire:app-1', cause: '', do: 'retire', release: 'r1', target: 'old' },
+};
+const step = (word: Word): Step => {
+  const found = STEPS[word];
+  assert.ok(found);
+  return found;
+};
+const BEFORE: Word[] = ['create', 'start', 'standby', 'admit', 'confirm'];
+const AFTER: Word[] = ['remember', 'drain', 'retire'];
+const plan: Plan = {
+  tidy: [{ id: 'retire:left', cause: '', do: 'retire', release: 'r0', target: 'left' }],
+  reversible: BEFORE.map(step),
+  pivot: step('promote'),
+  forward: AFTER.map(step),
+};
+const DONE = [...BEFORE, 'promote', ...AFTER];
+/** The steps that can be taken back, the last first. */
+const undone = (...words: string[]): string[] => words.map((word) => `undo ${word}`);
+
+describe('a plan that is carried out', () => {
+  let did: string[];
+  let events: DeployEvent[];
+  let interrupt: AbortController;
+  let context: Context;
+
+  /** What a step does in place of its work; `undo word` for taking it back. */
+  let acts: Record<string, () => void>;
+
+  beforeEach(() => {
+    did = [];
+    events = [];
+    acts = {};
+    interrupt = new AbortController();
+    const emit = (event: DeployEvent): number => events.push(event);
+    context = { emit, signal: interrupt.signal } as unknown as Context;
+    mock.restoreAll();
+    const act = (name: string) => async (): Promise<void> => {
+      did.push(name);
+      acts[name]?.();
+    };
+    for (const [word, handler] of Object.entries(HANDLERS)) {
+      mock.method(handler, 'run', act(word));
+      if (handler.undo)
+        mock.method(handler as unknown as { undo: () => Promise<void> }, 'undo', act(`undo ${word}`));
+    }
+  });
+
+  const fail = (message: string) => (): never => {
+    throw new Error(message);
+  };
+
+  it('does every step once and in order, and reports each with its time', async () => {
+    const result = await execute(plan, context);
+    assert.equal(result.outcome, 'done');
+    assert.equal(result.error, null);
+    assert.deepEqual(did, DONE);
+    assert.deepEqual(
+      result.steps.map(({ id }) => id),
+      [...plan.reversible, plan.pivot, ...plan.forward].map(({ id }) => id),
+    );
+    const starts = events.filter((event) => event.type === 'step' && event.status === 'start');
+    assert.equal(starts.length, DONE.length);
+  });
+
+  it('takes back what was begun, the failed step first, then in reverse', async () => {
+    acts.confirm = fail('behind the proxy: 500');
+    const result = await execute(plan, context);
+    assert.equal(result.outcome, 'failed');
+    assert.equal(result.error?.exit, EXIT.failed);
+    assert.match(result.error?.message ?? '', /behind the proxy: 500/);
+    assert.deepEqual(did, [...BEFORE, ...undone('confirm', 'admit', 'start', 'create')]);
+  });
+
+  it('does not touch what it had not begun', async () => {
+    acts.start = fail('no memory');
+    await execute(plan, context);
+    assert.deepEqual(did, ['create', 'start', ...undone('start', 'create')]);
+  });
+
+  it('takes everything back when the switch itself is refused', async () => {
+    acts.promote = fail('read-only file system');
+    const result = await execute(plan, context);
+    assert.equal(result.outcome, 'failed');
+    assert.deepEqual(did, [...BEFORE, 'promote', ...undone('confirm', 'admit', 'start', 'create')]);
+  });
+
+  it('takes nothing back when nobody knows whether the switch happened', async () => {
+    acts.promote = () => {
+      throw new DeployError({ code: 'PIVOT_UNKNOWN', exit: EXIT.incomplete, what: 'no answer', next: '' });
+    };
+    const result = await execute(plan, context);
+    assert.equal(result.outcome, 'incomplete');
+    assert.deepEqual(did, [...BEFORE, 'promote']);
+  });
+
+  it('goes on taking back when one step cannot be, and says so', async () => {
+    acts.confirm = fail('no answer');
+    acts['undo admit'] = fail('the engine is gone');
+    await execute(plan, context);
+    assert.deepEqual(did, [...BEFORE, ...undone('confirm', 'admit', 'start', 'create')]);
+    const notices = events.filter((event) => event.type === 'notice');
+    assert.equal(notices.length, 1);
+    assert.match(notices[0]?.text ?? '', /could not undo "admit r2": the engine is gone/);
+  });
+
+  it('tries a step after the switch again, and is done when it works at the third try', async () => {
+    let tries = 0;
+    acts.drain = () => {
+      tries += 1;
+      if (tries < 3) throw new Error('busy');
+    };
+    const result = await execute(plan, context);
+    assert.equal(result.outcome, 'done');
+    assert.deepEqual(did, [...BEFORE, 'promote', 'remember', 'drain', 'drain', 'drain', 'retire']);
+  });
+
+  it('ends incomplete after the third try, takes nothing back, and leaves the rest to the next run', async () => {
+    acts.drain = fail('it does not leave the port');
+    const result = await execute(plan, context);
+    assert.equal(result.outcome, 'incomplete');
+    assert.equal(result.error?.exit, EXIT.incomplete);
+    assert.deepEqual(did, [...BEFORE, 'promote', 'remember', 'drain', 'drain', 'drain']);
+  });
+
+  for (const at of BEFORE) {
+    it(`is taken back when it is interrupted during "${at}", though that step itself succeeds`, async () => {
+      acts[at] = () => interrupt.abort(new Interrupted());
+      const result = await execute(plan, context);
+      assert.equal(result.outcome, 'interrupted');
+      assert.equal(result.error?.exit, EXIT.interrupted);
+      const begun = BEFORE.slice(0, BEFORE.indexOf(at) + 1);
+      const back = begun.filter((word) => word !== 'standby').toReversed();
+      assert.deepEqual(did, [...begun, ...undone(...back)]);
+    });
+  }
+
+  it('goes on to its end when the interruption comes with the switch or after it', async () => {
+    acts.promote = () => interrupt.abort(new Interrupted());
+    const result = await execute(plan, context);
+    assert.equal(result.outcome, 'done');
+    assert.deepEqual(did, DONE);
+  });
+
+  it('does nothing at all when it was interrupted before it began', async () => {
+    interrupt.abort(new Interrupted());
+    const result = await execute(plan, context);
+    assert.equal(result.outcome, 'interrupted');
+    assert.deepEqual(did, []);
+  });
+
+  it('leaves tidying to its own run, which also tries three times and then gives up', async () => {
+    await execute(plan, context);
+    assert.ok(!events.some((event) => event.type === 'step' && event.id === 'retire:left'));
+    did = [];
+    await tidyUp(plan, context);
+    assert.deepEqual(did, ['retire']);
+    did = [];
+    acts.retire = fail('the engine is gone');
+    await assert.rejects(tidyUp(plan, context), /the engine is gone/);
+    assert.deepEqual(did, ['retire', 'retire', 'retire']);
+  });
+});
+
+describe('the switch', () => {
+  beforeEach(() => mock.restoreAll());
+
+  /** A context whose session loses the answer to `promote`; `record` is what the pod's folder then holds. */
+  function losing(record: () => Promise<string | null>): Context {
+    const ask = async (): Promise<never> => Promise.reject(new Error('broken pipe'));
+    return {
+      next: { id: 'new', name: 'app-2' },
+      observed: { pod: { id: 'pod', imageId: '' }, instances: [] },
+      sessions: { with: async () => ({ ask }) },
+      engine: { readFile: record },
+    } as unknown as Context;
+  }
+  const promote = STEPS.promote!;
+  const names = (serving: string) => async (): Promise<string> =>
+    JSON.stringify({ version: 1, serving, known: [], at: '' });
+
+  it('happened when its answer is lost and the record names the new release', async () => {
+    await HANDLERS.promote.run(promote, losing(names('r2')));
+  });
+
+  it('did not happen when its answer is lost and the record names the old one', async () => {
+    await assert.rejects(HANDLERS.promote.run(promote, losing(names('r1'))), /broken pipe/);
+  });
+
+  it('needs a person when its answer is lost and the record cannot be read', async () => {
+    const gone = async (): Promise<never> => Promise.reject(new Error('the engine is gone'));
+    await assert.rejects(
+      HANDLERS.promote.run(promote, losing(gone)),
+      (error: DeployError) => error.exit === EXIT.incomplete && error.details.code === 'PIVOT_UNKNOWN',
+    );
+  });
+});

@@ -67,7 +67,7 @@ export async function loadConfig(options: ProjectOptions): Promise<Config> {
   }
   const settings = parsed.success ? parsed.data : deploySchema.parse({});
   problems.push(...checkServices(compose.services ?? {}, settings));
-  const project = options.project ?? (env.COMPOSE_PROJECT_NAME || projectName(compose.name, directory));
+  const project = options.project ?? (env.COMPOSE_PROJECT_NAME || projectName(compose.name, directory, env));
   if (!PROJECT_NAME.test(project)) throw badName(project, options.project !== undefined);
   if (problems.length) throw invalid(files, problems);
 
@@ -155,7 +155,13 @@ function merge(documents: ComposeFile[]): ComposeFile {
   const result: ComposeFile = { services: {} };
   for (const document of documents) {
     for (const [name, service] of Object.entries(document.services ?? {})) {
-      result.services![name] = { ...result.services![name], ...service };
+      const before = result.services![name];
+      result.services![name] = {
+        ...before,
+        ...service,
+        environment: [before?.environment, service?.environment], // merged by name; only looked through here
+        volumes: [before?.volumes, service?.volumes],
+      };
     }
     if (document.name !== undefined) result.name = document.name;
     if (document['x-deploy'] !== undefined) result['x-deploy'] = document['x-deploy'];
@@ -220,9 +226,16 @@ function badName(project: string, asked: boolean): DeployError {
 }
 
 /** Compose's own rule: `name:`, else the folder's name in lower case with only [a-z0-9_-]. */
-function projectName(name: unknown, directory: string): string {
-  if (typeof name === 'string' && !name.includes('$')) return name;
-  return basename(directory)
+function projectName(name: unknown, directory: string, env: Record<string, string | undefined>): string {
+  if (typeof name === 'string') {
+    const variable = /\$\{?(\w+)(?::?-([^}]*))?\}?/g;
+    return normal(name.replaceAll(variable, (_, key: string, fallback = '') => env[key] || fallback));
+  }
+  return normal(basename(directory));
+}
+
+function normal(name: string): string {
+  return name
     .toLowerCase()
     .replaceAll(/[^a-z0-9_-]/g, '')
     .replace(/^[_-]+/, '');

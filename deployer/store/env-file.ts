@@ -1,4 +1,4 @@
-import { open, readFile, rename, stat } from 'node:fs/promises';
+import { open, readFile, realpath, rename, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { parseEnv } from 'node:util';
 
@@ -21,22 +21,26 @@ export async function setInEnvFile(file: string, values: Record<string, string>)
 export function setVariables(text: string, values: Record<string, string>): string {
   const lines = text === '' ? [] : text.replace(/\n$/, '').split('\n');
   for (const [name, value] of Object.entries(values)) {
-    const at = lines.findLastIndex((line) => new RegExp(`^\\s*(export\\s+)?${name}\\s*=`).test(line));
+    const assignment = new RegExp(`^\\s*(export\\s+)?${name}\\s*=`);
+    const at = lines.findLastIndex((line) => assignment.test(line));
     if (at === -1) lines.push(`${name}=${value}`);
-    else lines[at] = `${name}=${value}`;
+    else lines[at] = `${assignment.exec(lines[at] ?? '')?.[1] ?? ''}${name}=${value}`;
   }
   return `${lines.join('\n')}\n`;
 }
 
-/** Replaces a file in one step, keeping its mode. */
-export async function replaceFile(path: string, text: string): Promise<void> {
-  const mode = await stat(path).then(
-    (info) => info.mode & 0o777,
-    () => 0o644,
-  );
+/** Replaces a file in one step, keeping its mode and owner; behind a link, the file that it leads to. */
+export async function replaceFile(name: string, text: string): Promise<void> {
+  const path = await realpath(name).catch(() => name);
+  const was = await stat(path).catch(() => null);
   const temporary = `${path}.${process.pid}.tmp`;
-  const file = await open(temporary, 'w', mode);
+  const file = await open(temporary, 'w', was ? 0o600 : 0o644);
   try {
+    if (was) {
+      // Only root may give a file away; for others it is theirs already.
+      if (process.getuid?.() === 0) await file.chown(was.uid, was.gid);
+      await file.chmod(was.mode & 0o777);
+    }
     await file.writeFile(text);
     await file.sync();
   } finally {

@@ -25,9 +25,11 @@ export interface HistoryEntry {
 
 const FILE = 'history.jsonl';
 
-/** Adds one line; a single write of one line with O_APPEND is not torn by another writer. */
+/** Adds one line, in one write; a line that a crash has torn is ended first, so that it takes no other with it. */
 export async function appendHistory(folder: string, entry: HistoryEntry): Promise<void> {
-  await appendFile(join(folder, FILE), `${JSON.stringify(entry)}\n`, { flush: true });
+  const file = join(folder, FILE);
+  const torn = !(await readFile(file, 'utf8').catch(() => '\n')).endsWith('\n');
+  await appendFile(file, `${torn ? '\n' : ''}${JSON.stringify(entry)}\n`, { flush: true });
 }
 
 /** All entries, oldest first. */

@@ -59,7 +59,7 @@ export async function readInterruption(folder: string): Promise<Interruption | n
     image: begin.image,
     at: begin.at,
     step: last?.id ?? null,
-    finished: last !== undefined && last.status !== 'start',
+    finished: last?.status === 'done',
   };
 }
 

@@ -113,7 +113,7 @@ describe('a bad release, deployed under load', () => {
     const { stdout, stderr } = await project.deployOk('--image', 'tasuki-test:v2', '--dry-run');
     assert.equal(stderr, '');
     const titles =
-      /undone if anything fails\n {2}create [^]*the switch\n {2}promote [^]*after it\n {2}drain initial/;
+      /undone if anything fails\n {2}create [^]*the switch\n {2}promote [^]*after it\n {2}write [^]*\n {2}drain initial/;
     assert.match(stdout, titles);
     assert.match(stdout, /write tasuki-test:v2 to \.env/);
     await assertAsBefore(project, were, release);

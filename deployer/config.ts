@@ -88,7 +88,9 @@ async function findFiles({ files, cwd }: ProjectOptions): Promise<string[]> {
     const file = join(cwd, name);
     if (!(await exists(file))) continue;
     const override = file.replace(/(\.ya?ml)$/, '.override$1');
-    return (await exists(override)) ? [file, override] : [file];
+    const other = override.replace(/\.ya?ml$/, (end) => (end === '.yml' ? '.yaml' : '.yml'));
+    for (const second of [override, other]) if (await exists(second)) return [file, second];
+    return [file];
   }
   throw new DeployError({
     code: 'NO_COMPOSE_FILE',

@@ -163,6 +163,7 @@ async function perform({
     imageId: await engine.imageId(image),
     by: `${userInfo().username}@${hostname()}`,
     from,
+    fromImage: observed.instances.find((one) => one.release === from)?.image ?? null,
     outcome: result.outcome,
     ms,
     servingMs,

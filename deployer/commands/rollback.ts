@@ -54,7 +54,7 @@ async function again(
   missing: (image: string) => Promise<boolean>,
 ): Promise<Wish> {
   const entry = (await readHistory(folder)).findLast((one) => one.release === target || one.from === target);
-  const image = entry?.release === target ? entry.image : undefined;
+  const image = entry?.release === target ? entry.image : entry?.fromImage;
   if (!image) {
     throw new DeployError({
       code: 'UNKNOWN_RELEASE',

@@ -14,6 +14,8 @@ export interface HistoryEntry {
   imageId: string | null;
   by: string;
   from: string | null;
+  /** The image of `from`; what a rollback to it deploys once it is no longer parked. */
+  fromImage: string | null;
   outcome: Outcome;
   ms: number;
   /** Milliseconds from the start to the first answer of the new release; null when it never served. */

@@ -21,13 +21,25 @@ describe('the stack comes back by itself with the release that served', () => {
     release = (await project.answering()) ?? '';
     rest = phases(await project.status());
     assert.deepEqual(rest, [`${release} serving`, 'initial standby'].toSorted());
+    assert.deepEqual(await project.upChanges(), []);
   });
   after(async () => await project?.[Symbol.asyncDispose]());
 
+  /** What the engine has not started again; the reason when the stack stays silent or another release serves. */
+  async function notRunning(): Promise<string> {
+    const services = ['pod', 'proxy', 'app', 'mysql', 'redis'];
+    const all = (await Promise.all(services.map((service) => project.containers(service)))).flat();
+    const stopped = all.filter(({ state }) => state !== 'running');
+    return `not running: ${stopped.map(({ name, status }) => `${name} (${status})`).join(', ') || 'none'}`;
+  }
+
   /** Waits for the first answer, then for the same phases as before. */
   async function comesBack(): Promise<number> {
-    const back = await project.untilAnswering(BACK_MS);
-    assert.equal(back.release, release);
+    const back = await project.untilAnswering(BACK_MS).catch(async (error: Error) => {
+      throw new Error(`${error.message}; ${await notRunning()}`, { cause: error });
+    });
+    if (back.release !== release)
+      assert.fail(`${back.release} serves instead of ${release}; ${await notRunning()}`);
     await eventually(
       'the serving release serves and the parked one is parked',
       async () => JSON.stringify(phases(await project.status())) === JSON.stringify(rest),

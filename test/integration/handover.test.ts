@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import { eventually, freePort } from '../support/containers.ts';
 import { HostInstance } from '../support/instance.ts';
 
-describe('serve()', { timeout: 60_000 }, () => {
+describe('serve()', { timeout: 240_000 }, () => {
   let dir: string;
   let port: number;
   let running: HostInstance[];

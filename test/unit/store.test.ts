@@ -184,6 +184,7 @@ describe('the history', () => {
     imageId: null,
     by: 'ops@host',
     from: null,
+    fromImage: null,
     outcome: 'done',
     ms: 700,
     servingMs: 400,

@@ -118,8 +118,6 @@ export const HANDLERS: { [Word in Step['do']]: Handler<Of<Word>> } = {
       const name = `${config.project}-${config.settings.service}-parked-${release}`;
       await engine.removeByName(name); // of an interrupted run
       const id = await engine.createHiddenTwin(info, name, release);
-      // With "on-failure" it would not come back with the engine, which it leaves with exit code 0.
-      await engine.docker.getContainer(id).update({ RestartPolicy: { Name: 'unless-stopped' } });
       await engine.start(id);
       const session = await sessions.with(id, name);
       await session.until((state) => state.phase === 'standby', context.timeoutMs);

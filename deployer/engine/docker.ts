@@ -158,7 +158,7 @@ export class Engine {
 
   /**
    * Makes a twin of a container that Compose does not see: the same in everything but its name, its release variable,
-   * and the label by which Compose leaves one-off containers alone. It comes back after a crash, not after it left.
+   * and the label by which Compose leaves one-off containers alone.
    */
   async createHiddenTwin(of: Docker.ContainerInspectInfo, name: string, release: string): Promise<string> {
     const env = (of.Config.Env ?? []).filter((entry) => !entry.startsWith('RELEASE='));
@@ -170,7 +170,7 @@ export class Engine {
       ExposedPorts: {},
       Env: [...env, `RELEASE=${release}`],
       Labels: { ...of.Config.Labels, [`${LABEL}.oneoff`]: 'True' },
-      HostConfig: { ...of.HostConfig, RestartPolicy: { Name: 'on-failure', MaximumRetryCount: 0 } },
+      HostConfig: of.HostConfig,
     });
     return container.id;
   }

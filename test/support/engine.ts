@@ -32,7 +32,8 @@ export async function restartEngine(): Promise<void> {
   const pid = Number(readFileSync(PID_FILE, 'utf8'));
   const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').filter(Boolean);
   process.kill(pid, 'SIGTERM');
-  await eventually('the engine has ended', async () => !existsSync(`/proc/${pid}`), STOP_MS);
+  // Its process may stay as a zombie where nobody waits for it; it removes its pid file at the end.
+  await eventually('the engine has ended', async () => !existsSync(PID_FILE), STOP_MS);
   const log = openSync('/var/log/dockerd.log', 'a');
   spawn(words[0] ?? 'dockerd', words.slice(1), { detached: true, stdio: ['ignore', log, log] }).unref();
   await eventually(

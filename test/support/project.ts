@@ -48,7 +48,7 @@ export class Project implements AsyncDisposable {
     const port = await freePort();
     const compose = await readFile(join(ROOT, 'compose.yaml'), 'utf8');
     await writeFile(join(folder, 'compose.yaml'), edit(compose));
-    await cp(join(ROOT, 'proxy'), join(folder, 'proxy'), { recursive: true });
+    for (const part of ['proxy', 'pod']) await cp(join(ROOT, part), join(folder, part), { recursive: true });
     const lines = { COMPOSE_PROJECT_NAME: name, HTTP_PORT: String(port), TASUKI_IMAGE: image, ...variables };
     const text = Object.entries(lines).map(([key, value]) => `${key}=${value}\n`);
     await writeFile(join(folder, '.env'), text.join(''));

@@ -55,7 +55,7 @@ describe('a deploy that is interrupted, or meets another', () => {
   it('undoes all it did on the first Ctrl-C, whatever the step before the switch, and ends with 130', async (t) => {
     const result = await underLoad(project, STEADY, async (load) => {
       await load.until(({ answered }) => answered > 300, 30_000);
-      const [were, release] = [await scene(), await project.answering()];
+      let [were, release] = [await scene(), await project.answering()];
       for (const step of ['create', 'start', 'standby', 'admit', 'confirm']) {
         const image = step === 'standby' ? sick : (good[1] ?? '');
         const { deploy } = await startUntil(
@@ -64,6 +64,13 @@ describe('a deploy that is interrupted, or meets another', () => {
         );
         deploy.kill('SIGINT');
         const { exitCode, stdout } = await deploy;
+        // Admitting and confirming take milliseconds: the signal may find the switch made, and then the run finishes.
+        if (exitCode === 0 && /the switch is made, so this run finishes/.test(stdout)) {
+          assert.ok(['admit', 'confirm'].includes(step), `too late for ${step}`);
+          await assertTidy();
+          [were, release] = [await scene(), await project.answering()];
+          continue;
+        }
         assert.equal(exitCode, 130, stdout);
         assert.match(stdout, /interrupted: undoing \(again: stop at once/);
         assert.match(stdout, /"status":"undone"/);

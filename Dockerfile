@@ -12,7 +12,8 @@ ARG REVISION=unknown
 LABEL org.opencontainers.image.title="tasuki demo app" \
       org.opencontainers.image.description="A web app whose running release is replaced without losing a request" \
       org.opencontainers.image.licenses="MIT" \
-      org.opencontainers.image.revision="$REVISION"
+      org.opencontainers.image.revision="$REVISION" \
+      tasuki.control="/tmp/tasuki.sock"
 ENV NODE_ENV=production NODE_COMPILE_CACHE=/app/.compile-cache
 WORKDIR /app
 COPY --from=build /build/dist/app ./

@@ -1,4 +1,4 @@
-import { rm, writeFile } from 'node:fs/promises';
+import { readdir, rm, writeFile } from 'node:fs/promises';
 import { build, type BuildOptions, type Plugin } from 'esbuild';
 
 /**
@@ -57,9 +57,10 @@ const tools: Target[] = [
   { entryPoints: { deploy: 'deployer/main.ts' }, outdir: 'dist/deploy', splitting: true },
 ];
 
-async function bundle(target: Target): Promise<void> {
-  await build({
+async function bundle(target: Target): Promise<string[]> {
+  const { metafile } = await build({
     bundle: true,
+    metafile: true,
     format: 'esm',
     platform: 'node',
     target: 'node26',
@@ -72,10 +73,15 @@ async function bundle(target: Target): Promise<void> {
     plugins: [lightHttp, rarelyUsed],
     ...target,
   });
+  return Object.keys(metafile?.outputs ?? {});
 }
 
 const appOnly = process.argv[2] === 'app';
-await rm('dist/app', { recursive: true, force: true }); // chunks of former builds; the rest is overwritten in place
-await Promise.all((appOnly ? app : [...app, ...tools]).map(bundle));
+const made = new Set((await Promise.all((appOnly ? app : [...app, ...tools]).map(bundle))).flat());
+// Chunks of former builds go last: a command that runs meanwhile may still load its own.
+for (const file of await readdir('dist', { recursive: true })) {
+  const path = `dist/${file}`;
+  if (/\.js(\.map)?$/.test(file) && !made.has(path) && !(appOnly && !file.startsWith('app/'))) await rm(path);
+}
 // The image has no package.json but this: it makes `node main.js` and `node ctl` ES modules.
 await writeFile('dist/app/package.json', '{ "type": "module" }\n');

@@ -58,12 +58,14 @@ export async function change(
   decide: (observed: Observed, engine: Engine, config: Config, folder: string) => Promise<Wish>,
 ): Promise<ExitCode> {
   const start = performance.now();
-  const { config, engine, observed: before } = await open(globals);
+  const config = await loadConfig(globals);
+  const engine = new Engine();
   const folder = await stateFolder(globals.env, config.project);
-  if (globals.dryRun)
-    return await dryRun(globals, before, config, await decide(before, engine, config, folder));
-
-  const pod = requirePod(before, config);
+  if (globals.dryRun) {
+    const observed = await observe(engine, config);
+    return await dryRun(globals, observed, config, await decide(observed, engine, config, folder));
+  }
+  const pod = await requirePod(engine, config);
   const notice = (text: string): void => globals.emit({ type: 'notice', level: 'info', text });
   const lock = await Lock.take(engine, config.project, pod.imageId, command, (owner) => {
     notice(

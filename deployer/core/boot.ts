@@ -140,6 +140,7 @@ async function becomesHealthy(
     ({ phase }) => phase === 'standby' || phase === 'serving',
     timeoutMs + EXIT_GRACE_MS,
   );
+  const standbySince = performance.now();
   await compareWithServing(context, state);
   for (;;) {
     const check = await session
@@ -154,7 +155,7 @@ async function becomesHealthy(
       context.signal.throwIfAborted();
       continue;
     }
-    await sleep(settle);
+    await sleep(settle - (performance.now() - standbySince));
     const now = (await session.ask('state')) as State;
     if (now.restarts === 0) return check;
     throw await failedRelease(context, {

@@ -33,21 +33,21 @@ const EXIT_POLL_MS = 50;
 export class Sessions {
   readonly #engine: Engine;
   readonly #ctl: string[];
-  readonly #open = new Map<string, Promise<Session>>();
+  readonly #open = new Map<string, { session: Promise<Session>; giveUp: AbortController }>();
 
   constructor(engine: Engine, ctl: string[]) {
     this.#engine = engine;
     this.#ctl = ctl;
   }
 
-  /** Opens the conversation, or gives the open one. Call early: it costs an exec. */
+  /** Opens the conversation, or gives the open one. Call early: it may cost an exec. */
   with(id: string, name = id.slice(0, 12)): Promise<Session> {
-    let session = this.#open.get(id);
-    if (!session) {
-      session = Session.open(this.#engine, id, name, this.#ctl);
-      session.catch(() => {}); // reported to whoever awaits it
-      this.#open.set(id, session);
-    }
+    const open = this.#open.get(id);
+    if (open) return open.session;
+    const giveUp = new AbortController();
+    const session = Session.open(this.#engine, id, name, this.#ctl, giveUp.signal);
+    session.catch(() => {}); // reported to whoever awaits it
+    this.#open.set(id, { session, giveUp });
     return session;
   }
 
@@ -62,9 +62,10 @@ export class Sessions {
   }
 
   async end(id: string): Promise<void> {
-    const session = this.#open.get(id);
+    const open = this.#open.get(id);
     this.#open.delete(id);
-    (await session?.catch(() => null))?.end();
+    open?.giveUp.abort();
+    (await open?.session.catch(() => null))?.end();
   }
 
   async endAll(): Promise<void> {

@@ -1,3 +1,4 @@
+import type { ContainerInspectInfo } from 'dockerode';
 import type { Config } from '../config.ts';
 import { INITIAL_RELEASE, RECORD_FILE, RELEASE_VARIABLE, RUN_DIR, type ReleaseRecord } from '../contract.ts';
 import { publishedUrl, type Engine, type Instance } from '../engine/docker.ts';
@@ -20,10 +21,7 @@ export interface Observed {
 export async function observe(engine: Engine, config: Config): Promise<Observed> {
   const { project, settings } = config;
   const [pod, instances] = await Promise.all([
-    engine.single(project, settings.pod).catch(async (error: unknown) => {
-      await engine.ping(); // says what is wrong with the engine, where it is the engine
-      throw error;
-    }),
+    findPod(engine, config),
     engine.instances(project, settings.service, INITIAL_RELEASE),
   ]);
   const env = await readEnvFile(config.envFile);
@@ -35,6 +33,14 @@ export async function observe(engine: Engine, config: Config): Promise<Observed>
     remembered: env[RELEASE_VARIABLE] || null,
     url: settings.url ?? (running && publishedUrl(running)),
   };
+}
+
+/** The pod's container, running or not; null when there is none. */
+export async function findPod(engine: Engine, config: Config): Promise<ContainerInspectInfo | null> {
+  return await engine.single(config.project, config.settings.pod).catch(async (error: unknown) => {
+    await engine.ping(); // says what is wrong with the engine, where it is the engine
+    throw error;
+  });
 }
 
 /** The record in the run folder, read through the pod; null when no release has served yet. */
@@ -57,9 +63,10 @@ export function parkedInstance(observed: Observed): Instance | null {
   return null;
 }
 
-/** The pod and the URL, or an error that says how to bring the stack up. */
-export function requirePod(observed: Observed, config: Config): { id: string; imageId: string; url: URL } {
-  if (!observed.pod) {
+/** The pod and the URL of the proxy, or an error that says how to bring the stack up. */
+export async function requirePod(engine: Engine, config: Config): Promise<{ imageId: string; url: URL }> {
+  const pod = await findPod(engine, config);
+  if (!pod?.State.Running) {
     throw new DeployError({
       code: 'STACK_DOWN',
       what: `the stack is not up: service "${config.settings.pod}" does not run`,
@@ -67,12 +74,13 @@ export function requirePod(observed: Observed, config: Config): { id: string; im
       next: 'docker compose up -d   (or: npm start)',
     });
   }
-  if (!observed.url) {
+  const url = config.settings.url ?? publishedUrl(pod);
+  if (!url) {
     throw new DeployError({
       code: 'NO_PORT',
       what: `service "${config.settings.pod}" publishes no port, so there is no way to check through the proxy`,
       next: 'publish one (ports: ["8080:80"]) or set x-deploy.url',
     });
   }
-  return { ...observed.pod, url: new URL(observed.url) };
+  return { imageId: pod.Image, url: new URL(url) };
 }

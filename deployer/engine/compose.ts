@@ -1,3 +1,6 @@
+import { existsSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 import { execa, ExecaError } from 'execa';
 import type { Config } from '../config.ts';
 import { IMAGE_VARIABLE, RELEASE_VARIABLE } from '../contract.ts';
@@ -29,7 +32,8 @@ export async function createContainer(
     service,
   ];
   try {
-    await execa('docker', ['compose', ...projectArgs(config), ...args], {
+    const [command, ...words] = composeCommand();
+    await execa(command, [...words, ...projectArgs(config), ...args], {
       cwd: config.directory,
       env: { [IMAGE_VARIABLE]: image, [RELEASE_VARIABLE]: release },
       timeout: CREATE_TIMEOUT_MS,
@@ -64,6 +68,23 @@ export async function buildImage(
   } catch (error) {
     throw composeError('the image could not be built', error);
   }
+}
+
+/** Where the docker command finds its plugins, in its order (docker/cli, cli-plugins/manager). */
+const PLUGIN_FOLDERS = [
+  join(process.env.DOCKER_CONFIG || join(homedir(), '.docker'), 'cli-plugins'), // oxlint-disable-line node/no-process-env -- docker's own rule
+  '/usr/local/lib/docker/cli-plugins',
+  '/usr/local/libexec/docker/cli-plugins',
+  '/usr/lib/docker/cli-plugins',
+  '/usr/libexec/docker/cli-plugins',
+];
+
+/** The Compose plugin, which also runs by itself: going through `docker compose` would cost a process start, 35 ms. */
+function composeCommand(): [string, ...string[]] {
+  const plugin = PLUGIN_FOLDERS.map((folder) => join(folder, 'docker-compose')).find((file) =>
+    existsSync(file),
+  );
+  return plugin ? [plugin] : ['docker', 'compose'];
 }
 
 /** `-p` and `-f` exactly as the user's own `docker compose` would get them. */

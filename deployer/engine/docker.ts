@@ -1,4 +1,4 @@
-import { PassThrough, type Duplex } from 'node:stream';
+import { PassThrough, type Duplex, type Readable } from 'node:stream';
 import Docker from 'dockerode';
 import { DeployError } from '../errors.ts';
 
@@ -20,10 +20,13 @@ export interface Instance {
   stopTimeout: number;
 }
 
-export interface Exec {
+/** A conversation with a process of a container. */
+export interface Channel {
+  /** Written to; ended to end the conversation. */
   stream: Duplex;
-  stdout: PassThrough;
-  stderr: PassThrough;
+  stdout: Readable;
+  /** Null where there is none. */
+  stderr: Readable | null;
 }
 
 const LABEL = 'com.docker.compose';
@@ -130,7 +133,7 @@ export class Engine {
   }
 
   /** Runs a command inside a container with its standard streams attached. */
-  async exec(id: string, command: string[]): Promise<Exec> {
+  async exec(id: string, command: string[]): Promise<Channel & { stderr: Readable }> {
     const exec = await this.docker.getContainer(id).exec({
       Cmd: command,
       AttachStdin: true,

@@ -1,7 +1,8 @@
 import { createInterface } from 'node:readline';
 import type { State } from '../contract.ts';
 import { DeployError } from '../errors.ts';
-import type { Engine, Exec } from './docker.ts';
+import { connectDirect } from './direct.ts';
+import type { Channel, Engine } from './docker.ts';
 
 interface Waiting {
   resolve: (result: unknown) => void;
@@ -24,11 +25,11 @@ export class RefusedError extends Error {
 }
 
 /**
- * A conversation with one instance through `docker exec … ctl session`. It may be opened before the instance has
- * booted. What the instance lent to it (an admission, a loosening) goes back when the session ends, however it ends.
+ * A conversation with one instance, over its control socket or through `docker exec … ctl session`, which joins the same
+ * socket. It may be opened before the instance has booted. What the instance lent to it (an admission, a loosening) goes back when the session ends, however it ends.
  */
 export class Session {
-  readonly #exec: Exec;
+  readonly #channel: Channel;
   readonly #waiting = new Map<number, Waiting>();
   readonly #listeners = new Set<(state: State) => void>();
   #nextId = 1;
@@ -36,13 +37,13 @@ export class Session {
   #stderr = '';
   state: State | null = null;
 
-  private constructor(exec: Exec, name: string) {
-    this.#exec = exec;
-    createInterface({ input: exec.stdout }).on('line', (line) => this.#hear(line));
-    exec.stderr
-      .setEncoding('utf8')
+  private constructor(channel: Channel, name: string) {
+    this.#channel = channel;
+    createInterface({ input: channel.stdout }).on('line', (line) => this.#hear(line));
+    channel.stderr
+      ?.setEncoding('utf8')
       .on('data', (text: string) => (this.#stderr = (this.#stderr + text).slice(-2000)));
-    exec.stdout.once('close', () => {
+    channel.stdout.once('close', () => {
       const said = this.#stderr.trim() || 'no reason given';
       this.#closed = new RefusedError('SESSION_CLOSED', `the control session of ${name} ended: ${said}`);
       for (const waiting of this.#waiting.values()) waiting.reject(this.#closed);
@@ -50,8 +51,17 @@ export class Session {
     });
   }
 
-  static async open(engine: Engine, id: string, name: string, ctl: string[]): Promise<Session> {
-    return new Session(await engine.exec(id, [...ctl, 'session']), name);
+  /** `signal` gives up waiting for an instance that does not open its socket. */
+  static async open(
+    engine: Engine,
+    id: string,
+    name: string,
+    ctl: string[],
+    signal: AbortSignal,
+  ): Promise<Session> {
+    const direct = await connectDirect(await engine.inspect(id), signal);
+    signal.throwIfAborted();
+    return new Session(direct ?? (await engine.exec(id, [...ctl, 'session'])), name);
   }
 
   /** Sends a command and waits for its result. */
@@ -67,7 +77,7 @@ export class Session {
         resolve: (result) => (clearTimeout(timer), resolve(result)),
         reject: (error) => (clearTimeout(timer), reject(error)),
       });
-      this.#exec.stream.write(`${JSON.stringify({ id, do: command, ...args })}\n`);
+      this.#channel.stream.write(`${JSON.stringify({ id, do: command, ...args })}\n`);
     });
   }
 
@@ -93,8 +103,8 @@ export class Session {
   }
 
   end(): void {
-    this.#exec.stream.end();
-    this.#exec.stream.destroy();
+    this.#channel.stream.end();
+    this.#channel.stream.destroy();
   }
 
   async #before(reached: Promise<State>, ms: number): Promise<State> {

@@ -25,4 +25,4 @@ STOPSIGNAL SIGTERM
 EXPOSE 3000
 # Often while it boots, so that Compose sees it ready soon; seldom after.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=120s --start-interval=1s CMD ["node", "ctl", "health"]
-ENTRYPOINT ["node", "main.js"]
+ENTRYPOINT ["node", "--min-semi-space-size=4", "main.js"]

@@ -155,7 +155,7 @@ async function becomesHealthy(
       context.signal.throwIfAborted();
       continue;
     }
-    await sleep(settle - (performance.now() - standbySince));
+    await sleep(Math.max(0, settle - (performance.now() - standbySince)));
     const now = (await session.ask('state')) as State;
     if (now.restarts === 0) return check;
     throw await failedRelease(context, {

@@ -24,6 +24,8 @@ export function createViews(url: string, log: Logger): Views {
     enableOfflineQueue: false, // without a connection a command fails at once
     enableAutoPipelining: true,
     maxRetriesPerRequest: 0,
+    disableClientInfo: true, // two commands less at boot, which a deploy waits for
+    enableReadyCheck: false, // while Redis loads its data it refuses commands, which count as no answer
     connectTimeout: CONNECT_TIMEOUT_MS,
     commandTimeout: COMMAND_TIMEOUT_MS,
     retryStrategy: (times) => Math.min(times * 100, MAX_RETRY_MS),

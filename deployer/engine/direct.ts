@@ -45,10 +45,11 @@ async function isHere({ Id, State }: Docker.ContainerInspectInfo): Promise<boole
 /** An image is not trusted: a link in its file system would be followed in ours. */
 async function look(root: string, path: string): Promise<'socket' | 'not yet' | 'refused'> {
   const parts = path.split('/').filter(Boolean);
+  if (parts.includes('..')) return 'refused';
   for (let depth = 1; depth <= parts.length; depth++) {
     try {
       const found = await lstat(join(root, ...parts.slice(0, depth)));
-      if (found.isSymbolicLink() || parts.includes('..')) return 'refused';
+      if (found.isSymbolicLink()) return 'refused';
       if (depth === parts.length) return found.isSocket() ? 'socket' : 'refused';
     } catch (error) {
       return (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'not yet' : 'refused';

@@ -12,6 +12,7 @@ const SERVER = join(import.meta.dirname, '../fixtures/server.ts');
 export class HostInstance implements AsyncDisposable {
   readonly process: ChildProcess;
   readonly socket: string;
+  readonly #hasRecord: boolean;
   output = '';
 
   constructor(dir: string, port: number, release: string, env: Record<string, string> = {}) {
@@ -23,6 +24,7 @@ export class HostInstance implements AsyncDisposable {
       HOST: '127.0.0.1',
       CONTROL_SOCKET: this.socket,
     };
+    this.#hasRecord = (env.RUN_DIR ?? dir) !== '';
     this.process = spawn(process.execPath, [SERVER], {
       env: { ...process.env, WEB_CONCURRENCY: '2', DRAIN_TIMEOUT_MS: '5000', ...own, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -49,7 +51,9 @@ export class HostInstance implements AsyncDisposable {
   async until(phase: State['phase']): Promise<State> {
     return await eventually(`${phase}: ${this.output}`, async () => {
       const state = await this.state();
-      return state.phase === phase ? state : null;
+      // The first instance listens, then writes the record: with a run folder, "serves" means both.
+      const settled = phase !== 'serving' || state.record !== null || !this.#hasRecord;
+      return state.phase === phase && settled ? state : null;
     });
   }
 

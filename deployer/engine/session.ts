@@ -61,7 +61,7 @@ export class Session {
   ): Promise<Session> {
     const direct = await connectDirect(await engine.inspect(id), signal);
     signal.throwIfAborted();
-    return new Session(direct ?? (await engine.exec(id, [...ctl, 'session'])), name);
+    return new Session(direct ?? (await engine.exec(id, [...ctl, 'session']).catch(notRunning)), name);
   }
 
   /** Sends a command and waits for its result. */
@@ -141,6 +141,11 @@ export class Session {
     if (message.ok) waiting?.resolve(message.result);
     else waiting?.reject(new RefusedError(message.error.code, message.error.message));
   }
+}
+
+/** The engine answers 409 when the container has ended meanwhile. */
+function notRunning(error: Error & { statusCode?: number }): never {
+  throw error.statusCode === 409 ? new RefusedError('SESSION_CLOSED', error.message) : error;
 }
 
 /** The error for an image that does not know the control command. */

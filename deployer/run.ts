@@ -48,24 +48,20 @@ export async function open(
   return { config, engine, observed: await observe(engine, config) };
 }
 
+/** Makes the wish from a snapshot; `folder` is where the history is. */
+type Decide = (observed: Observed, engine: Engine, config: Config, folder: string) => Promise<Wish>;
+
 /**
  * The frame of every change: lock, snapshot, plan, probe, execute, history, report. `decide` makes the wish from the
  * snapshot that was taken under the lock. Returns the exit code.
  */
-export async function change(
-  globals: Globals,
-  command: string,
-  decide: (observed: Observed, engine: Engine, config: Config, folder: string) => Promise<Wish>,
-): Promise<ExitCode> {
+export async function change(globals: Globals, command: string, decide: Decide): Promise<ExitCode> {
   const start = performance.now();
   const config = await loadConfig(globals);
   const engine = new Engine();
-  const folder = await stateFolder(globals.env, config.project);
-  if (globals.dryRun) {
-    const observed = await observe(engine, config);
-    return await dryRun(globals, observed, config, await decide(observed, engine, config, folder));
-  }
+  if (globals.dryRun) return await dryRun(globals, config, engine, decide);
   const pod = await requirePod(engine, config);
+  const folder = await stateFolder(globals.env, config.project);
   const notice = (text: string): void => globals.emit({ type: 'notice', level: 'info', text });
   const lock = await Lock.take(engine, config.project, pod.imageId, command, (owner) => {
     notice(
@@ -191,8 +187,10 @@ async function tidyAndExecute({ desired }: Wish, context: Context, options: Plan
   return await execute(makePlan(desired, context.observed, options), context);
 }
 
-async function dryRun(globals: Globals, observed: Observed, config: Config, wish: Wish): Promise<ExitCode> {
-  const plan = makePlan(wish.desired, observed, { park: globals.park ?? config.settings.park });
+async function dryRun(globals: Globals, config: Config, engine: Engine, decide: Decide): Promise<ExitCode> {
+  const observed = await observe(engine, config);
+  const { desired } = await decide(observed, engine, config, await stateFolder(globals.env, config.project));
+  const plan = makePlan(desired, observed, { park: globals.park ?? config.settings.park });
   globals.print(globals.json ? JSON.stringify({ v: 1, type: 'plan', ...plan }) : describePlan(plan));
   return EXIT.done;
 }

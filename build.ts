@@ -1,4 +1,6 @@
-import { readdir, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { basename, relative } from 'node:path';
+import zlib from 'node:zlib';
 import { build, type BuildOptions, type Plugin } from 'esbuild';
 
 /**
@@ -76,12 +78,60 @@ async function bundle(target: Target): Promise<string[]> {
   return Object.keys(metafile?.outputs ?? {});
 }
 
+/**
+ * Static files: each name carries a hash of the content, so that a browser may keep it for good, and the smaller forms are
+ * made here once instead of at each request. Returns what was written.
+ */
+async function bundleAssets(): Promise<string[]> {
+  const { metafile, outputFiles } = await build({
+    entryPoints: ['app/web/assets/*'],
+    outdir: 'dist/app/assets',
+    entryNames: '[name]-[hash]',
+    bundle: true,
+    minify: true,
+    metafile: true,
+    write: false,
+    loader: { '.svg': 'copy' },
+    logLevel: 'warning',
+  });
+  await mkdir('dist/app/assets', { recursive: true });
+  const written: string[] = [];
+  const write = async (path: string, contents: Uint8Array | string): Promise<void> => {
+    await writeFile(path, contents);
+    written.push(path);
+  };
+  for (const { path, contents } of outputFiles) {
+    const smaller = {
+      '.br': zlib.brotliCompressSync(contents),
+      '.zst': zlib.zstdCompressSync(contents, { params: { [zlib.constants.ZSTD_c_compressionLevel]: 19 } }),
+      '.gz': zlib.gzipSync(contents, { level: 9 }),
+    };
+    const file = relative('.', path);
+    await write(file, contents);
+    for (const [ending, bytes] of Object.entries(smaller)) await write(file + ending, bytes);
+  }
+  const names = Object.entries(metafile.outputs).flatMap(([output, { entryPoint }]) =>
+    entryPoint ? [[basename(entryPoint), basename(output)]] : [],
+  );
+  await write('dist/app/assets/manifest.json', JSON.stringify(Object.fromEntries(names)));
+  return written;
+}
+
+/** SQL files are read at run time, as they are. */
+async function copyMigrations(): Promise<string[]> {
+  const [from, to] = ['app/db/migrations', 'dist/app/migrations'];
+  await cp(from, to, { recursive: true });
+  return (await readdir(from)).map((name) => `${to}/${name}`);
+}
+
 const appOnly = process.argv[2] === 'app';
-const made = new Set((await Promise.all((appOnly ? app : [...app, ...tools]).map(bundle))).flat());
+const bundles = (appOnly ? app : [...app, ...tools]).map(bundle);
+const made = new Set((await Promise.all([...bundles, bundleAssets(), copyMigrations()])).flat());
 // Chunks of former builds go last: a command that runs meanwhile may still load its own.
 for (const file of await readdir('dist', { recursive: true })) {
   const path = `dist/${file}`;
-  if (/\.js(\.map)?$/.test(file) && !made.has(path) && !(appOnly && !file.startsWith('app/'))) await rm(path);
+  const ours = file.startsWith('app/') || (!appOnly && /\.js(\.map)?$/.test(file));
+  if (ours && !made.has(path) && (await stat(path)).isFile()) await rm(path);
 }
 // The image has no package.json but this: it makes `node main.js` and `node ctl` ES modules.
 await writeFile('dist/app/package.json', '{ "type": "module" }\n');

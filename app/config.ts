@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import * as z from 'zod/mini';
 import { ConfigError, messageOf } from './errors.ts';
 
-export const ROLES = ['web'] as const;
+export const ROLES = ['web', 'migrate'] as const;
 export type Role = (typeof ROLES)[number];
 
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
@@ -84,6 +84,15 @@ const Environment = z.object({
   DATABASE_PASSWORD_FILE: z.optional(z.string()),
   DATABASE_POOL: whole(1, 1000),
   REDIS_URL: z.optional(url(/^rediss?:$/, 'redis://host:6379')),
+  RECYCLE_REQUESTS: z.optional(
+    z.string().check(
+      z.refine((text) => {
+        const [min, max] = text.split('-').map(Number);
+        return /^\d+-\d+$/.test(text) && min! > 0 && min! <= max!;
+      }, 'must be a range such as 50000-100000'),
+    ),
+  ),
+  RECYCLE_MEMORY_MB: z.optional(whole(32, 1_000_000)),
   LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`),
   TRUST_PROXY: z.string(),
   BODY_LIMIT: z.string().check(z.regex(/^\d+(b|kb|mb)?$/i, 'must be a size such as 500kb or 1mb')),

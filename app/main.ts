@@ -1,9 +1,13 @@
 import { ConfigError, EXIT_CONFIG, messageOf } from './errors.ts';
 import { currentRelease, isSupervisor, serve } from './handover/index.ts';
 
-/** Starts the role named on the command line: `node main.js [web]`. */
+/** The release phase may run before the database has booted. */
+const MIGRATE_DEADLINE_MS = 120_000;
+
+/** Starts the role named on the command line: `node main.js [web | migrate]`. */
 async function main(): Promise<void> {
-  await (isSupervisor() ? supervise() : serveWeb());
+  if (process.argv[2] === 'migrate') await migrateOnce();
+  else await (isSupervisor() ? supervise() : serveWeb());
 }
 
 /**
@@ -21,8 +25,21 @@ async function serveWeb(): Promise<void> {
   const config = await readConfig();
   const [{ createLogger }, { createWeb }] = await Promise.all([import('./log.ts'), import('./web/index.ts')]);
   const log = createLogger(config.logLevel, { release: currentRelease() });
-  const web = await createWeb(config, currentRelease(), log);
+  const web = createWeb(config, currentRelease(), log);
   await serve(web.listener, { warmUp: web.warmUp, onClose: web.close });
+}
+
+/** Brings the database up to this image and ends: the release phase of a platform. */
+async function migrateOnce(): Promise<void> {
+  const { database } = await readConfig();
+  const [{ createLogger }, { createDatabase }, { connect }] = await Promise.all([
+    import('./log.ts'),
+    import('./db/pool.ts'),
+    import('./db/connect.ts'),
+  ]);
+  const pool = createDatabase({ ...database, pool: 1 });
+  await connect(pool, createLogger('info', { release: currentRelease() }), MIGRATE_DEADLINE_MS);
+  await pool.close();
 }
 
 async function readConfig() {

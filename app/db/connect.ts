@@ -1,23 +1,25 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { messageOf, Unavailable } from '../errors.ts';
 import type { Logger } from '../log.ts';
+import { migrate, readMigrations } from './migrate.ts';
 import type { Database } from './pool.ts';
-import { createSchema } from './schema.ts';
 
 const PAUSE_MS = 250;
 /** While it waits, it says so this often. */
 const SAY_EVERY_MS = 5000;
 
 /**
- * Resolves when the database answers and has its tables. A database that is still booting is waited for until the
- * deadline; a wrong password or a missing database is not: waiting does not cure it.
+ * Resolves when the database answers and its tables are as new as this image knows them. A database that is still
+ * booting is waited for until the deadline; a wrong password or a missing database is not: waiting does not cure it.
  */
 export async function connect(database: Database, log: Logger, deadlineMs: number): Promise<void> {
+  const migrations = await readMigrations();
   const start = performance.now();
   let said = -Infinity;
   for (;;) {
     try {
-      await createSchema(database);
+      const ran = await migrate(database, migrations);
+      if (ran.length > 0) log.info({ ran }, 'database migrated');
       const waitedMs = Math.round(performance.now() - start);
       if (said > 0) log.info({ waitedMs }, 'database is there');
       return;

@@ -13,12 +13,12 @@ export type Value = string | number | null;
 /** MySQL through a pool of prepared statements, in which nothing waits without a deadline. */
 export interface Database {
   /** Rows of a SELECT. */
-  read<T>(sql: string, values?: Value[], timeoutMs?: number): Promise<T[]>;
+  read: <T>(sql: string, values?: Value[], timeoutMs?: number) => Promise<T[]>;
   /** Runs one statement that changes something; never tried twice, because its outcome may be unknown. */
-  write(sql: string, values?: Value[]): Promise<ResultSetHeader>;
+  write: (sql: string, values?: Value[]) => Promise<ResultSetHeader>;
   /** Runs `work` on one connection: named locks belong to a connection. */
-  session<T>(work: (read: Database['read']) => Promise<T>): Promise<T>;
-  close(): Promise<void>;
+  session: <T>(work: (read: Database['read']) => Promise<T>) => Promise<T>;
+  close: () => Promise<void>;
 }
 
 /** Opens nothing yet: the first statement does. */

@@ -7,11 +7,14 @@ import {
   type CheckResult,
   type Drain,
   type Order,
+  type Recycle,
   type Reply,
   type ServeOptions,
+  type Stay,
 } from './protocol.ts';
 
-const KEEP_ALIVE_TIMEOUT_MS = 95_000;
+/** Between two looks at whether this child should be replaced. */
+const TIRED_CHECK_MS = 1000;
 const NO_DRAIN: Drain = { ms: 0, answered: 0, cut: 0 };
 
 /**
@@ -31,8 +34,8 @@ export async function runChild(
 
   await options.warmUp?.();
   const inside = await openPrivate(listener, privateSocket);
-  const keepAliveMs = options.keepAliveTimeoutMs ?? KEEP_ALIVE_TIMEOUT_MS;
-  let stay: PublicListener | null = null;
+  const makeStay = options.stay ?? (() => new PublicListener(listener, options, options.keepAliveTimeoutMs));
+  let stay: Stay | null = null;
   let loose = false;
   let requestsBefore = 0;
 
@@ -49,9 +52,9 @@ export async function runChild(
     switch (order.do) {
       case 'listen': {
         if (stay) return null;
-        const next = new PublicListener(listener, keepAliveMs);
+        const next = makeStay();
         next.loosen(loose);
-        await next.open(options.host, options.port);
+        await next.open();
         stay = next;
         return null;
       }
@@ -85,6 +88,22 @@ export async function runChild(
     );
   });
   process.send?.({ ready: true });
+  if (options.recycle) tellWhenTired(options.recycle, () => requestsBefore + (stay?.requests ?? 0));
+}
+
+/** Asks to be replaced at a number of requests drawn at random, or above the memory limit; again until it is. */
+function tellWhenTired({ minRequests, maxRequests, maxBytes }: Recycle, requests: () => number): void {
+  // Infinity minus Infinity is no number: no limit at all.
+  const limit = minRequests + Math.floor(Math.random() * (maxRequests - minRequests + 1)) || Infinity;
+  const timer = setInterval(() => {
+    const bytes = process.memoryUsage.rss();
+    const tired =
+      requests() >= limit
+        ? `it has answered ${requests()} requests`
+        : bytes > maxBytes && `it holds ${Math.round(bytes / 2 ** 20)} MiB`;
+    if (tired && process.connected) process.send?.({ tired });
+  }, TIRED_CHECK_MS);
+  timer.unref();
 }
 
 function send(reply: Reply): void {

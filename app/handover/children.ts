@@ -1,4 +1,4 @@
-import { fork, type ChildProcess } from 'node:child_process';
+import { Child, ORDER_SLACK_MS } from './handle.ts';
 import {
   HandoverError,
   type Ask,
@@ -6,99 +6,34 @@ import {
   type ChildState,
   type Drain,
   type Log,
-  type Reply,
 } from './protocol.ts';
-
-/** Environment variable that marks a child and carries the number of its slot. */
-export const CHILD_MARK = 'TASUKI_CHILD';
 
 const FIRST_DELAY_MS = 100;
 const MAX_DELAY_MS = 5000;
 /** A child that lived this long had not failed to start: its slot begins again without delay. */
 const STEADY_MS = 10_000;
-const ORDER_SLACK_MS = 5000;
 
-interface Waiting {
-  resolve: (result: unknown) => void;
-  reject: (error: Error) => void;
-}
-
-/** One child process and the orders it has not answered yet. */
-export class Child {
-  readonly process: ChildProcess;
-  readonly startedAt = performance.now();
-  readonly ready: Promise<void>;
-  isReady = false;
-  /** It was told to exit, so its end is no accident. */
-  dismissed = false;
-  #waiting = new Map<number, Waiting>();
-  #nextId = 1;
-
-  constructor(slot: number) {
-    this.process = fork(process.argv[1] ?? '', process.argv.slice(2), {
-      env: { ...process.env, [CHILD_MARK]: String(slot) }, // oxlint-disable-line node/no-process-env -- handed on whole
-    });
-    this.ready = new Promise((resolve, reject) => {
-      this.process.on('message', (message: { ready: true } | Reply) => {
-        if ('ready' in message) {
-          this.isReady = true;
-          resolve();
-        } else this.#settle(message);
-      });
-      this.process.once('exit', (code, signal) => {
-        const gone = new HandoverError('CHILD_GONE', `child ended (${signal ?? `exit code ${code}`})`);
-        reject(gone);
-        for (const waiting of this.#waiting.values()) waiting.reject(gone);
-        this.#waiting.clear();
-      });
-      this.process.once('error', reject);
-    });
-    this.ready.catch(() => {}); // told through the exit event
-  }
-
-  /** Sends an order and waits for its answer, at most `timeoutMs`. */
-  ask(order: Ask, timeoutMs = ORDER_SLACK_MS): Promise<unknown> {
-    const id = this.#nextId++;
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        this.#waiting.delete(id);
-        reject(
-          new HandoverError('CHILD_SILENT', `child did not answer "${order.do}" within ${timeoutMs} ms`),
-        );
-      }, timeoutMs);
-      this.#waiting.set(id, {
-        resolve: (result) => (clearTimeout(timer), resolve(result)),
-        reject: (error) => (clearTimeout(timer), reject(error)),
-      });
-      this.process.send({ ...order, id }, (error) => {
-        if (error) this.#settle({ id, ok: false, error: { code: 'CHILD_GONE', message: error.message } });
-      });
-    });
-  }
-
-  #settle(reply: Reply): void {
-    const waiting = this.#waiting.get(reply.id);
-    this.#waiting.delete(reply.id);
-    if (reply.ok) waiting?.resolve(reply.result);
-    else waiting?.reject(new HandoverError(reply.error.code, reply.error.message));
-  }
+export interface ChildrenOptions {
+  count: number;
+  log: Log;
+  /** Called for every child that replaces one that ended. */
+  onReady: (child: Child) => void;
+  /** Called when a child asks to be replaced, with its reason. */
+  onTired: (child: Child, reason: string) => void;
 }
 
 /** Keeps a fixed number of children alive, and passes orders to all of them. */
 export class Children {
   readonly #slots: (Child | null)[];
-  readonly #log: Log;
-  readonly #onReady: (child: Child) => void;
+  readonly #options: ChildrenOptions;
   #delays: number[];
   #stopping = false;
   restarts = 0;
 
-  /** `onReady` is called for every child that replaces one that ended. */
-  constructor(count: number, log: Log, onReady: (child: Child) => void) {
-    this.#slots = Array.from({ length: count }, () => null);
+  constructor(options: ChildrenOptions) {
+    this.#slots = Array.from({ length: options.count }, () => null);
     this.#delays = this.#slots.map(() => 0);
-    this.#log = log;
-    this.#onReady = onReady;
+    this.#options = options;
   }
 
   get alive(): Child[] {
@@ -116,16 +51,34 @@ export class Children {
     for (const [slot, child] of started.entries()) this.#guard(slot, child);
   }
 
-  /** Replaces the children one by one: the next is ready, and on the port where it should be, before the old leaves. */
-  async replaceAll(admit: (child: Child) => Promise<void>, deadlineMs: number): Promise<void> {
-    for (const [slot, old] of this.#slots.entries()) {
-      const next = new Child(slot);
+  /** The children that are or will be there, by slot. */
+  get current(): Child[] {
+    return this.#slots.filter((child) => child !== null);
+  }
+
+  /**
+   * Puts a fresh child in the place of one: it is ready, and `admit` has put it on the port where it should be, before the old
+   * one is told to leave. Resolves with the old one's drain, still going on; null when `old` had gone already. Rejects
+   * when the fresh one cannot boot; the old one then stays.
+   */
+  async replaceOne(
+    old: Child,
+    admit: (child: Child) => Promise<void>,
+    deadlineMs: number,
+  ): Promise<{ left: Promise<unknown> } | null> {
+    if (this.#stopping || this.#slots[old.slot] !== old) return null;
+    const next = this.#make(old.slot);
+    try {
       await next.ready;
       await admit(next);
-      this.#slots[slot] = next;
-      this.#guard(slot, next);
-      if (old) await this.#dismiss(old, deadlineMs);
+    } catch (error) {
+      next.process.kill('SIGKILL');
+      throw error;
     }
+    if (this.#stopping || this.#slots[old.slot] !== old) return { left: this.#dismiss(next, deadlineMs) };
+    this.#slots[old.slot] = next;
+    this.#guard(old.slot, next);
+    return { left: this.#dismiss(old, deadlineMs) };
   }
 
   /** One order to every living child; rejects with the first failure after all have answered. */
@@ -179,9 +132,13 @@ export class Children {
   }
 
   #start(slot: number): Child {
-    const child = new Child(slot);
+    const child = this.#make(slot);
     this.#slots[slot] = child;
     return child;
+  }
+
+  #make(slot: number): Child {
+    return new Child(slot, (child, reason) => this.#options.onTired(child, reason));
   }
 
   #guard(slot: number, child: Child): void {
@@ -198,13 +155,13 @@ export class Children {
     const delay = steady ? 0 : (this.#delays[slot] ?? 0);
     this.#delays[slot] = Math.min(Math.max(delay * 2, FIRST_DELAY_MS), MAX_DELAY_MS);
     const how = child.process.signalCode ?? `exit code ${child.process.exitCode}`;
-    this.#log('error', `child ended by itself (${how}); next one in ${delay} ms`, { slot });
+    this.#options.log('error', `child ended by itself (${how}); next one in ${delay} ms`, { slot });
     setTimeout(() => {
       if (this.#stopping) return;
       const next = this.#start(slot);
       this.#guard(slot, next);
       next.ready.then(
-        () => this.#onReady(next),
+        () => this.#options.onReady(next),
         () => {},
       );
     }, delay);

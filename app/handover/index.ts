@@ -2,12 +2,12 @@ import { existsSync } from 'node:fs';
 import type http from 'node:http';
 import { availableParallelism } from 'node:os';
 import { runChild } from './child.ts';
-import { CHILD_MARK } from './children.ts';
-import { describe, type Log, type ServeOptions } from './protocol.ts';
+import { CHILD_MARK } from './handle.ts';
+import { describe, type Log, type Recycle, type ServeOptions } from './protocol.ts';
 import { INITIAL_RELEASE } from './record.ts';
 import { Supervisor } from './supervisor.ts';
 
-export type { ServeOptions } from './protocol.ts';
+export type { Drain, ServeOptions, Stay } from './protocol.ts';
 
 /** Where the supervisor is reached from inside the instance, when the options name no other place. */
 export const DEFAULT_CONTROL_SOCKET = '/tmp/tasuki.sock';
@@ -27,7 +27,8 @@ export function currentRelease(): string {
 
 /**
  * Serves `listener` (an Express app is one) so that its release can be handed over without losing a request. What the
- * options leave out comes from the environment: PORT, HOST, WEB_CONCURRENCY, RUN_DIR, CONTROL_SOCKET, DRAIN_TIMEOUT_MS.
+ * options leave out comes from the environment: PORT, HOST, WEB_CONCURRENCY, RUN_DIR,
+ * CONTROL_SOCKET, DRAIN_TIMEOUT_MS, RECYCLE_REQUESTS, RECYCLE_MEMORY_MB.
  *
  * The first process becomes the supervisor: it ignores `listener` (which may then be null), forks the children by
  * running the same script again, and obeys the deployer. In a child it warms up and waits for admission.
@@ -53,6 +54,8 @@ export async function serve(
 
 function fromEnvironment(): ServeOptions & { controlSocket: string } {
   const { PORT, HOST, WEB_CONCURRENCY, RUN_DIR, CONTROL_SOCKET, DRAIN_TIMEOUT_MS } = process.env;
+  const { RECYCLE_REQUESTS, RECYCLE_MEMORY_MB } = process.env;
+  const recycle = readRecycle(RECYCLE_REQUESTS, RECYCLE_MEMORY_MB);
   const runDir = RUN_DIR || (existsSync(DEFAULT_RUN_DIR) ? DEFAULT_RUN_DIR : undefined);
   return {
     port: Number(PORT || 3000),
@@ -61,6 +64,18 @@ function fromEnvironment(): ServeOptions & { controlSocket: string } {
     drainTimeoutMs: Number(DRAIN_TIMEOUT_MS || 25_000),
     controlSocket: CONTROL_SOCKET || DEFAULT_CONTROL_SOCKET,
     ...(runDir && { runDir }),
+    ...(recycle && { recycle }),
+  };
+}
+
+/** `RECYCLE_REQUESTS=20000-40000` and `RECYCLE_MEMORY_MB=250`; either alone will do, neither means never. */
+function readRecycle(requests = '', megabytes = ''): Recycle | null {
+  const range = /^(\d+)-(\d+)$/.exec(requests);
+  if (!range && !Number(megabytes)) return null;
+  return {
+    minRequests: range ? Number(range[1]) : Infinity,
+    maxRequests: range ? Number(range[2]) : Infinity,
+    maxBytes: (Number(megabytes) || Infinity) * 2 ** 20,
   };
 }
 

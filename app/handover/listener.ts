@@ -1,15 +1,17 @@
 import http from 'node:http';
 import net from 'node:net';
-import type { Drain } from './protocol.ts';
+import type { Drain, Stay } from './protocol.ts';
 
 /** As much as the kernel grants: it caps this at net.core.somaxconn. */
 const BACKLOG = 4096;
+/** Longer than any proxy keeps an idle connection: the proxy closes, never this side. */
+const KEEP_ALIVE_TIMEOUT_MS = 95_000;
 
 /**
  * One stay on the public port: opened at admission, drained once, then thrown away. The next admission makes a new
  * one, so nothing of an old drain can leak into it.
  */
-export class PublicListener {
+export class PublicListener implements Stay {
   readonly #server: http.Server;
   readonly #sockets = new Set<net.Socket>();
   readonly #running = new Set<http.ServerResponse>();
@@ -19,7 +21,14 @@ export class PublicListener {
   /** Requests seen on this stay. */
   requests = 0;
 
-  constructor(listener: http.RequestListener, keepAliveTimeoutMs: number) {
+  readonly #address: { host: string; port: number };
+
+  constructor(
+    listener: http.RequestListener,
+    address: { host: string; port: number },
+    keepAliveTimeoutMs = KEEP_ALIVE_TIMEOUT_MS,
+  ) {
+    this.#address = address;
     this.#server = http.createServer((req, res) => {
       this.#track(res);
       listener(req, res);
@@ -37,7 +46,8 @@ export class PublicListener {
   }
 
   /** Listens with SO_REUSEPORT; rejects with the system's code, e.g. EADDRINUSE when another uid holds the port. */
-  open(host: string, port: number): Promise<void> {
+  open(): Promise<void> {
+    const { host, port } = this.#address;
     return new Promise((resolve, reject) => {
       this.#server.once('error', reject);
       this.#server.listen({ host, port, reusePort: true, backlog: BACKLOG }, () => {

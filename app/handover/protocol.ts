@@ -50,6 +50,26 @@ export interface CheckResult {
 
 export type Log = (level: 'info' | 'warn' | 'error', msg: string, fields?: object) => void;
 
+/** What a child does while it serves, in place of listening on the port: opened at admission, drained once, thrown away. */
+export interface Stay {
+  open: () => Promise<void>;
+  /** Stops taking what is new, finishes what runs, at the latest at the deadline (milliseconds). */
+  drain: (deadlineMs: number) => Promise<Drain>;
+  /** Asks the other side to come anew for its next request; nothing to do for work that knows no connections. */
+  loosen: (on: boolean) => void;
+  /** Requests or jobs taken so far, and connections or jobs open now. */
+  readonly requests: number;
+  readonly connections: number;
+}
+
+export interface Recycle {
+  /** A child is replaced after a number of requests between these two, drawn for each, so that they do not leave together. */
+  minRequests: number;
+  maxRequests: number;
+  /** And when its resident memory is above this. */
+  maxBytes: number;
+}
+
 export interface ServeOptions {
   port: number;
   /** Explicit address; every release must bind the same one, or the kernel will not hand over between them. */
@@ -63,10 +83,14 @@ export interface ServeOptions {
   controlSocket?: string;
   /** Deadline of the drain on SIGTERM and when the record names another release, in milliseconds. */
   drainTimeoutMs: number;
+  /** For an instance without a port, a queue worker say. It follows the record and never writes it. */
+  stay?: () => Stay;
   /** Runs in each child before it reports ready: connections, caches, the first render. */
   warmUp?: () => Promise<void>;
   /** Runs in each child after its last connection, before it exits. */
   onClose?: () => Promise<void>;
+  /** When a child asks to be replaced by a fresh one; absent: never. */
+  recycle?: Recycle;
   /** Longer than any proxy keeps idle connections: the proxy closes, never the app (Heroku's router: 90 s). */
   keepAliveTimeoutMs?: number;
   log?: Log;
@@ -80,6 +104,9 @@ export type Order =
   | { id: number; do: 'check'; path: string; timeoutMs: number }
   | { id: number; do: 'stats' }
   | { id: number; do: 'exit'; deadlineMs: number };
+
+/** Child to supervisor. */
+export type Message = { ready: true } | { tired: string } | Reply;
 
 /** An order before its id is given. */
 export type Ask = Order extends infer O ? (O extends Order ? Omit<O, 'id'> : never) : never;

@@ -1,5 +1,6 @@
-import { Children, type Child } from './children.ts';
+import { Children } from './children.ts';
 import { openControl } from './control.ts';
+import type { Child } from './handle.ts';
 import { watchNamespace } from './namespace.ts';
 import {
   describe,
@@ -13,6 +14,7 @@ import {
   type State,
 } from './protocol.ts';
 import { decideAtBoot, readRecord, succeed, watchRecord, writeRecord } from './record.ts';
+import { Turnover } from './turnover.ts';
 import { isUnclaimed } from './unclaimed.ts';
 
 /**
@@ -24,6 +26,7 @@ export class Supervisor {
   readonly #release: string;
   readonly #log: Log;
   readonly #children: Children;
+  readonly #turnover: Turnover;
   readonly #watchers = new Set<() => void>();
   #queue: Promise<unknown> = Promise.resolve();
   #phase: Phase = 'booting';
@@ -38,14 +41,27 @@ export class Supervisor {
     this.#release = release;
     this.#options = options;
     this.#log = log;
-    this.#children = new Children(options.children, log, (child) => void this.#settleIn(child));
+    this.#children = new Children({
+      count: options.children,
+      log,
+      onReady: (child) => void this.#settleIn(child),
+      onTired: (child, reason) => void this.#turnover.recycle(child, reason),
+    });
+    this.#turnover = new Turnover({
+      children: this.#children,
+      log,
+      drainTimeoutMs: options.drainTimeoutMs,
+      serialise: (change) => this.#serialise(change),
+      admit: (child) => this.#admitChild(child),
+      onChange: () => this.#changed(),
+    });
   }
 
   /** Boots the instance; resolves once it is standby or serving. A failed boot is thrown. */
   async run(controlSocket: string): Promise<void> {
-    process.on('SIGTERM', () => void this.stop(this.#options.drainTimeoutMs));
-    process.on('SIGINT', () => void this.stop(this.#options.drainTimeoutMs));
-    process.on('SIGHUP', () => void this.#reload());
+    for (const signal of ['SIGTERM', 'SIGINT'])
+      process.on(signal, () => void this.stop(this.#options.drainTimeoutMs));
+    process.on('SIGHUP', () => void this.#turnover.reload());
     await openControl(controlSocket, this);
     await this.#children.startAll().catch((error: unknown) => {
       if (!this.#stopped) throw error;
@@ -54,15 +70,18 @@ export class Supervisor {
     this.#enter('standby');
     const { runDir } = this.#options;
     if (!runDir) return await this.#serialise(() => this.#listen());
-    watchNamespace(() => this.#leaveDeadNamespace());
+    watchNamespace(() => {
+      this.#log('error', 'the network of the pod is gone: exiting, to be restarted in the new one');
+      void this.stop(0, 1);
+    });
     await this.#serialise(async () => {
       this.#record = await readRecord(runDir);
       const decision = decideAtBoot(this.#record, this.#release);
       if (decision !== 'standby') await this.#listen();
-      if (decision === 'claim') await this.#writeRecord(runDir);
+      if (decision === 'claim' && !this.#options.stay) await this.#writeRecord(runDir);
     });
     watchRecord(runDir, () => void this.#follow(runDir));
-    if (this.#phase === 'standby') void this.#claimIfNobodyServes(runDir);
+    if (this.#phase === 'standby' && !this.#options.stay) void this.#claimIfNobodyServes(runDir);
   }
 
   /** What this instance is and does at the moment. */
@@ -129,12 +148,10 @@ export class Supervisor {
   /** Leaves the port, answers what still arrives, stays warm. */
   async park(deadlineMs: number): Promise<Drain> {
     const { drained } = await this.#serialise(async () => {
-      const record = this.#options.runDir ? await readRecord(this.#options.runDir) : null;
+      const { runDir } = this.#options;
+      const record = runDir ? await readRecord(runDir) : null;
       if (record?.serving === this.#release && !this.#lender) {
-        throw new HandoverError(
-          'SERVES',
-          'the record names this release: promote another, and it parks by itself',
-        );
+        throw new HandoverError('SERVES', 'the record names it: promote another, and it parks by itself');
       }
       return this.#leave(deadlineMs);
     });
@@ -224,8 +241,7 @@ export class Supervisor {
   }
 
   async #claimIfNobodyServes(dir: string): Promise<void> {
-    const { host, port } = this.#options;
-    if (!(await isUnclaimed(host, port, () => this.#phase === 'standby'))) return;
+    if (!(await isUnclaimed(this.#options, () => this.#phase === 'standby'))) return;
     await this.#serialise(async () => {
       if (this.#phase !== 'standby') return;
       this.#log('warn', 'nobody serves: taking over');
@@ -237,25 +253,12 @@ export class Supervisor {
 
   /** A child that replaces one that ended joins the others on the port. */
   async #settleIn(child: Child): Promise<void> {
-    if (this.#phase === 'serving') {
-      await child.ask({ do: 'listen' }).catch((error: unknown) => (this.#problem = describe(error).message));
-    }
+    await this.#admitChild(child).catch((error: unknown) => (this.#problem = describe(error).message));
     this.#changed();
   }
 
-  async #reload(): Promise<void> {
-    this.#log('info', 'SIGHUP: replacing the children one by one');
-    await this.#serialise(async () => {
-      const admit = async (child: Child): Promise<void> => {
-        if (this.#phase === 'serving') await child.ask({ do: 'listen' });
-      };
-      await this.#children.replaceAll(admit, this.#options.drainTimeoutMs);
-    }).catch((error: unknown) => this.#log('error', 'reload failed; the old children stay', describe(error)));
-  }
-
-  #leaveDeadNamespace(): void {
-    this.#log('error', 'the network of the pod is gone: exiting, to be restarted in the new one');
-    void this.stop(0, 1);
+  async #admitChild(child: Child): Promise<void> {
+    if (this.#phase === 'serving') await child.ask({ do: 'listen' });
   }
 
   #enter(phase: Phase): void {

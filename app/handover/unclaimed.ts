@@ -7,7 +7,10 @@ const EVERY_MS = 500;
  * True when the port refused connections for 10 s on end; false as soon as somebody listens or `waiting` turns false.
  * After a reboot the release that serves may be gone for good; then a standby instance must not wait for ever.
  */
-export async function isUnclaimed(host: string, port: number, waiting: () => boolean): Promise<boolean> {
+export async function isUnclaimed(
+  { host, port }: { host: string; port: number },
+  waiting: () => boolean,
+): Promise<boolean> {
   const until = performance.now() + WINDOW_MS;
   while (performance.now() < until) {
     if (!waiting() || (await somebodyListens(host, port))) return false;

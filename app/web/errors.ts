@@ -3,7 +3,7 @@ import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
 import { HttpError, messageOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { requestId } from './identity.ts';
-import { errorPage } from './pages.ts';
+import { errorPage, sendPage } from './pages/layout.ts';
 
 export const notFound: RequestHandler = (req, res) => {
   answer(res, req.accepts(['json', 'html']), 404, 'not_found', 'there is nothing here');
@@ -28,7 +28,7 @@ export function handleErrors(log: Logger): ErrorRequestHandler {
 function answer(res: Response, type: string | false, status: number, code: string, message: string): void {
   const id = requestId(res);
   res.status(status).setHeader('Cache-Control', 'no-store');
-  if (type === 'html') errorPage(res, status, message, id);
+  if (type === 'html') sendPage(res, errorPage(status, message, id));
   else res.json({ error: { code, message, id } });
 }
 

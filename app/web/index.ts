@@ -1,11 +1,12 @@
 import type { RequestListener } from 'node:http';
 import type { Config } from '../config.ts';
+import { createCheers } from '../db/cheers.ts';
 import { connect } from '../db/connect.ts';
 import { createDatabase } from '../db/pool.ts';
-import { createUpdates } from '../db/updates.ts';
+import { readMaster, type Master } from '../db/teams.ts';
 import type { Logger } from '../log.ts';
 import { createApp } from './app.ts';
-import { renderHome } from './routes/home.ts';
+import { renderBoard } from './routes/home.ts';
 
 /** A database that boots for the first time needs half a minute on a small machine. */
 const DATABASE_DEADLINE_MS = 120_000;
@@ -18,20 +19,28 @@ export interface Web {
 }
 
 /** The web role: what a child serves. */
-export async function createWeb(config: Config, release: string, log: Logger): Promise<Web> {
+export function createWeb(config: Config, release: string, log: Logger): Web {
   const database = createDatabase(config.database);
-  // Loaded here, so that an app without Redis does not pay for the driver.
-  const views = config.redisUrl ? (await import('../db/redis.ts')).createViews(config.redisUrl, log) : null;
-  const deps = { config, release, log, database, updates: createUpdates(database), views };
+  const master = keep(() => readMaster(database));
+  const deps = { config, release, log, database, cheers: createCheers(database), master };
   return {
     listener: createApp(deps),
     async warmUp() {
-      await Promise.all([connect(database, log, DATABASE_DEADLINE_MS), views?.settled()]);
-      await renderHome({ ...deps, views: null }); // not a view
+      await connect(database, log, DATABASE_DEADLINE_MS);
+      await renderBoard(deps);
     },
-    async close() {
-      views?.close();
-      await database.close();
+    close: () => database.close(),
+  };
+}
+
+/** Loads once and keeps it; a failure is not kept. */
+function keep(load: () => Promise<Master>): { get(): Promise<Master> } {
+  let kept: Promise<Master> | null = null;
+  return {
+    get() {
+      kept ??= load();
+      kept.catch(() => (kept = null));
+      return kept;
     },
   };
 }

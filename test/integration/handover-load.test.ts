@@ -116,24 +116,57 @@ describe('serve(), one release after another,', { timeout: 300_000 }, () => {
     assert.ok(report.failed > 0, `nothing lost in ${TRIES} handovers: this load is blind`);
   });
 
-  it('loses no POST on a kept connection when SIGHUP replaces its children', async (t) => {
-    const one = await start('e0', { WEB_CONCURRENCY: '2' });
+  /** Lets all children of an instance be replaced under load, by `begin` or by themselves. */
+  async function turnOver(env: Record<string, string>, begin: (pid: number) => void): Promise<LoadReport> {
+    const one = await start('e0', { WEB_CONCURRENCY: '2', ...env });
     const before = (await one.is('serving')).children.map(({ pid }) => pid);
     await using load = await posts();
     await answeredAgain(load);
-    one.child.kill('SIGHUP');
+    begin(one.child.pid ?? 0);
     await eventually(
       'both children are new',
       async () => {
-        const { children } = (await one.control.ask('state')) as State;
+        const { children, restarts } = (await one.control.ask('state')) as State;
+        assert.equal(restarts, 0, 'a child that is replaced has not crashed');
+        assert.ok(
+          children.some(({ ready }) => ready),
+          'somebody must be there all the time',
+        );
         return children.length === 2 && children.every(({ pid, ready }) => ready && !before.includes(pid));
       },
       60_000,
     );
     await answeredAgain(load);
-    const report = await load.stop();
+    return await load.stop();
+  }
+
+  it('loses no POST on a kept connection when SIGHUP replaces its children', async (t) => {
+    const report = await turnOver({}, (pid) => process.kill(pid, 'SIGHUP'));
     t.diagnostic(`${report.failed} of ${report.sent} lost`);
     assert.equal(report.failed, 0, JSON.stringify(report.byError));
+  });
+
+  it('loses none either when children are replaced after so many requests, or above so much memory', async (t) => {
+    for (const [limit, value] of [
+      ['RECYCLE_REQUESTS', '500-3000'],
+      ['RECYCLE_MEMORY_MB', '32'],
+    ] as const) {
+      const report = await turnOver({ [limit]: value }, () => {});
+      t.diagnostic(`${limit}=${value}: ${report.failed} of ${report.sent} lost`);
+      assert.equal(report.failed, 0, JSON.stringify(report.byError));
+    }
+  });
+
+  it('(control) keeps its children when it is told of no limit', async () => {
+    const one = await start('e0', { RECYCLE_REQUESTS: '900000000-900000000' });
+    const before = (await one.is('serving')).children.map(({ pid }) => pid);
+    await using load = await posts();
+    await load.until(({ answered }) => answered > 5000, 30_000);
+    await load.stop();
+    assert.deepEqual(
+      (await one.is('serving')).children.map(({ pid }) => pid),
+      before,
+    );
   });
 
   it('drains, then ends with 0, when it is told to retire, and the record stays', async () => {

@@ -149,6 +149,18 @@ describe('serve()', { timeout: 240_000 }, () => {
     });
   });
 
+  it('keeps the children it has when a fresh one cannot boot', async () => {
+    const flag = join(dir, 'broken');
+    const r1 = start('r1', { BROKEN_FILE: flag });
+    const before = (await r1.until('serving')).children.map(({ pid }) => pid);
+    await writeFile(flag, '');
+    r1.process.kill('SIGHUP');
+    await eventually('it says so', async () => r1.output.includes('reload failed; the old children stay'));
+    const after = await r1.state();
+    assert.deepEqual([after.phase, after.children.map(({ pid }) => pid)], ['serving', before]);
+    assert.equal((await get()).status, 200);
+  });
+
   it('ends with an error and its reason when it cannot boot', async () => {
     const broken = start('r1', { BROKEN: '1' });
     assert.notEqual(await broken.ended(), 0);

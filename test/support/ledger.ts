@@ -36,7 +36,7 @@ export interface Ledger {
 }
 
 /**
- * Reads the table `updates` in pages and compares it with `updates.tsv` of the report. Half a million rows need one byte
+ * Reads the table `cheers` in pages and compares it with `updates.tsv` of the report. Half a million rows need one byte
  * each: the number at the end of an id is its index.
  */
 export async function readLedger(
@@ -49,7 +49,7 @@ export async function readLedger(
   const ledger = empty();
   const like = `id LIKE '${run}-%'`;
   for (let after = '-1'; ;) {
-    const sql = `SELECT seq, id FROM updates WHERE seq > ${after} AND ${like} ORDER BY seq LIMIT ${PAGE_ROWS}`;
+    const sql = `SELECT seq, id FROM cheers WHERE seq > ${after} AND ${like} ORDER BY seq LIMIT ${PAGE_ROWS}`;
     const page = await query(sql);
     for (const { id } of page) count(ledger, times, run, String(id));
     ledger.rows += page.length;
@@ -58,7 +58,7 @@ export async function readLedger(
   }
   // Every text begins and ends with its id (test/support/load/shots.ts).
   const cut = `LEFT(text, CHAR_LENGTH(id)) <> id OR RIGHT(text, CHAR_LENGTH(id)) <> id`;
-  for (const { id } of await query(`SELECT id FROM updates WHERE ${like} AND (${cut})`)) {
+  for (const { id } of await query(`SELECT id FROM cheers WHERE ${like} AND (${cut})`)) {
     note(ledger.corrupted, String(id));
     ledger.counts.corrupted++;
   }

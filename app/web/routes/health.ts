@@ -5,7 +5,7 @@ import type { Deps } from '../app.ts';
 const DEADLINE_MS = 1000;
 
 /** `/healthz`: this process is alive. `/readyz`: what it depends on answers within a second. */
-export function health({ database, views, release }: Deps): Router {
+export function health({ database, release }: Deps): Router {
   const router = Router();
   router.get('/healthz', (_req, res) => {
     res.setHeader('Cache-Control', 'no-store');
@@ -14,7 +14,6 @@ export function health({ database, views, release }: Deps): Router {
 
   router.get('/readyz', async (_req, res) => {
     const checks: Record<string, Promise<unknown>> = { mysql: database.read('SELECT 1', [], DEADLINE_MS) };
-    if (views) checks.redis = views.ping();
     const answers = await Promise.all(
       Object.entries(checks).map(async ([name, check]) => [name, await outcome(check)] as const),
     );

@@ -1,24 +1,33 @@
 import { Router } from 'express';
+import { readTimes } from '../../db/times.ts';
 import type { Deps } from '../app.ts';
+import { standings } from '../board.ts';
 import type { Html } from '../html.ts';
-import { homePage, sendPage } from '../pages.ts';
+import { boardPage } from '../pages/board.ts';
+import { sendPage } from '../pages/layout.ts';
 
-/** `GET /`: the page, from MySQL; the number of views, if Redis has one. */
+/** `GET /`: the race board, from MySQL. */
 export function home(deps: Deps): Router {
   const router = Router();
   router.get('/', async (_req, res) => {
-    const body = await renderHome(deps);
     res.setHeader('Cache-Control', 'no-store');
-    sendPage(res, body);
+    sendPage(res, await renderBoard(deps));
   });
   return router;
 }
 
-export async function renderHome({
-  updates,
-  views,
-  release,
-}: Pick<Deps, 'updates' | 'views' | 'release'>): Promise<Html> {
-  const [latest, seen] = await Promise.all([updates.latest(), views?.count() ?? null]);
-  return homePage({ release, ...latest, views: seen });
+/** Reads times and cheers at each call; teams, legs and runners change rarely and are kept. */
+export async function renderBoard(
+  { master, database, cheers, release }: Pick<Deps, 'master' | 'database' | 'cheers' | 'release'>,
+  notice?: string,
+): Promise<Html> {
+  const [kept, times, latest] = await Promise.all([master.get(), readTimes(database), cheers.latest()]);
+  const order = standings(kept, times);
+  return boardPage({
+    release,
+    ...kept,
+    standings: order,
+    ...latest,
+    ...(notice !== undefined && { notice }),
+  });
 }

@@ -2,14 +2,18 @@ import express, { Router, type RequestHandler } from 'express';
 import { HttpError } from '../../errors.ts';
 import type { Deps } from '../app.ts';
 import { requestId, SANE_ID } from '../identity.ts';
+import { sendPage } from '../pages/layout.ts';
+import { renderBoard } from './home.ts';
 
 const MAX_TEXT = 280;
 
 /**
- * `POST /update`, a form or JSON `{ id?, text }`: one INSERT. The id, from the body or else the request's own, is what
- * the loss prover looks for afterwards; nothing here tries twice, so a second row means a second execution.
+ * `POST /update`, a form or JSON `{ id?, text, team? }`: one INSERT, then the page with it. The id, from the body or else the
+ * request's own, is what the loss prover looks for afterwards; nothing here tries twice, so a second row means a second
+ * execution.
  */
-export function update({ config, updates, release }: Deps): Router {
+export function update(deps: Deps): Router {
+  const { config, cheers, master, release } = deps;
   const router = Router();
   const json = express.json({ limit: config.bodyLimit });
   const form = express.urlencoded({ limit: config.bodyLimit, extended: false });
@@ -21,9 +25,12 @@ export function update({ config, updates, release }: Deps): Router {
     }
     const given = body as Record<string, unknown>;
     const id = idOf(given.id, requestId(res));
-    const seq = await updates.add(id, textOf(given.text), release);
+    const { teams } = await master.get();
+    const team = teamOf(given.team, (number) => teams.some((one) => one.id === number));
+    const seq = await cheers.add({ id, text: textOf(given.text), team, release });
+    res.setHeader('Cache-Control', 'no-store');
     if (req.accepts(['html', 'json']) === 'json') res.status(201).json({ seq, id, release });
-    else res.redirect(303, '/');
+    else sendPage(res, await renderBoard(deps, 'Your cheer is on the board.'));
   });
   return router;
 }
@@ -40,6 +47,13 @@ function idOf(given: unknown, fallback: string): string {
   if (given === undefined || given === '') return fallback;
   if (typeof given === 'string' && SANE_ID.test(given)) return given;
   throw new HttpError(400, 'bad_id', 'id must be 1 to 64 of A-Z a-z 0-9 . _ -');
+}
+
+function teamOf(given: unknown, known: (team: number) => boolean): number | null {
+  if (given === undefined || given === null || given === '') return null;
+  const team = Number(given);
+  if (Number.isInteger(team) && known(team)) return team;
+  throw new HttpError(400, 'bad_team', 'there is no such team');
 }
 
 function textOf(given: unknown): string {

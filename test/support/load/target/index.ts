@@ -55,7 +55,7 @@ export async function startTarget(options: Partial<TargetOptions> & { ledger: st
 /** The ledger's query over the targets' SQLite file, with the few functions of MySQL that it uses. */
 export function sqliteQuery(file: string): Query & Disposable {
   const db = new DatabaseSync(file);
-  db.exec('CREATE TABLE IF NOT EXISTS updates (seq INTEGER PRIMARY KEY, id TEXT, text TEXT)');
+  db.exec('CREATE TABLE IF NOT EXISTS cheers (seq INTEGER PRIMARY KEY, id TEXT, text TEXT)');
   db.function('CHAR_LENGTH', (value) => String(value).length);
   db.function('LEFT', (value, length) => String(value).slice(0, Number(length)));
   db.function('RIGHT', (value, length) => String(value).slice(-Number(length)));

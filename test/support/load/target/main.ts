@@ -40,8 +40,8 @@ const options = JSON.parse(process.argv[2]!) as TargetOptions;
 const facts: TargetFacts = { connections: 0, requests: 0, faults: 0 };
 const ledger = new DatabaseSync(options.ledger, { timeout: 5000 });
 ledger.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF');
-ledger.exec('CREATE TABLE IF NOT EXISTS updates (seq INTEGER PRIMARY KEY, id TEXT, text TEXT)');
-const insert = ledger.prepare('INSERT INTO updates (id, text) VALUES (?, ?)');
+ledger.exec('CREATE TABLE IF NOT EXISTS cheers (seq INTEGER PRIMARY KEY, id TEXT, text TEXT)');
+const insert = ledger.prepare('INSERT INTO cheers (id, text) VALUES (?, ?)');
 
 /** Counters of their own, since requests of other kinds come in between. */
 const seen = new Map<keyof TargetOptions, number>();

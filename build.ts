@@ -47,14 +47,18 @@ interface Target extends BuildOptions {
   outdir: string;
 }
 
+// Split: the supervisor loads main.js alone, and `ctl` itself; Express, the drivers and the like stay in files that only
+// who needs them opens.
 const app: Target[] = [
-  // Split: the supervisor loads main.js alone, Express and the database driver stay in files only children open.
-  { entryPoints: { main: 'app/main.ts' }, outdir: 'dist/app', splitting: true },
-  { entryPoints: { ctl: 'app/ctl.ts' }, outdir: 'dist/app' },
+  { entryPoints: { main: 'app/main.ts', ctl: 'app/ctl.ts' }, outdir: 'dist/app', splitting: true },
 ];
 
 const tools: Target[] = [
-  { entryPoints: { index: 'app/handover/index.ts', ctl: 'app/ctl.ts' }, outdir: 'dist/handover' },
+  {
+    entryPoints: { index: 'app/handover/index.ts', ctl: 'app/ctl.ts' },
+    outdir: 'dist/handover',
+    splitting: true,
+  },
   // The launcher runs it with a modern Node; nothing of the app is in it.
   { entryPoints: { deploy: 'deployer/main.ts' }, outdir: 'dist/deploy', splitting: true },
 ];

@@ -32,6 +32,8 @@ export interface Config {
   logLevel: (typeof LOG_LEVELS)[number];
   trustProxy: boolean | number | string;
   bodyLimit: number;
+  /** A request without an answer after this long gets one. */
+  requestTimeoutMs: number;
 }
 
 /** What a variable is when it is not set; none of them is secret. */
@@ -44,6 +46,7 @@ const DEFAULTS = {
   LOG_LEVEL: 'info',
   TRUST_PROXY: 'loopback',
   BODY_LIMIT: '1mb',
+  REQUEST_TIMEOUT_MS: '10000',
 };
 
 /** Where the pod's volume is mounted; a platform without it has no such folder. */
@@ -93,6 +96,7 @@ const Environment = z.object({
     ),
   ),
   RECYCLE_MEMORY_MB: z.optional(whole(32, 1_000_000)),
+  REQUEST_TIMEOUT_MS: whole(100, 3_600_000),
   LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`),
   TRUST_PROXY: z.string(),
   BODY_LIMIT: z.string().check(z.regex(/^\d+(b|kb|mb)?$/i, 'must be a size such as 500kb or 1mb')),
@@ -133,6 +137,7 @@ export function loadConfig(env: Record<string, string | undefined>, args: string
     logLevel: ok.LOG_LEVEL,
     trustProxy: trustOf(ok.TRUST_PROXY),
     bodyLimit: bytesOf(ok.BODY_LIMIT),
+    requestTimeoutMs: ok.REQUEST_TIMEOUT_MS,
   };
 }
 

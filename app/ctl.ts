@@ -1,8 +1,8 @@
 import net from 'node:net';
 
 /**
- * `node ctl <command>`: talks to the supervisor of this instance; see docs/contract.md. It imports nothing else: it is
- * started by `docker exec` in the middle of a deploy, where every millisecond counts.
+ * `node ctl <command>`: talks to the supervisor of this instance; see docs/contract.md. It loads nothing else unless it is
+ * asked to look inside: it is started by `docker exec` in the middle of a deploy, where every millisecond counts.
  */
 
 const SOCKET = process.env.CONTROL_SOCKET ?? '/tmp/tasuki.sock';
@@ -14,6 +14,9 @@ const USAGE = `usage: node ctl <command>
   state           what this instance is and does, as JSON
   check [path]    one request to each child on its private socket (default /readyz)
   health          exit 0 while the instance does its job
+  metrics         the figures of all children, summed, in Prometheus' format
+  profile [--seconds 10]   a CPU profile of one child; redirect it into a file.cpuprofile
+  heap            a heap snapshot of one child; redirect it into a file.heapsnapshot
   session         lines of JSON on standard input and output, for the deployer
 `;
 
@@ -63,7 +66,18 @@ function once(request: object, report: (result: Record<string, unknown>) => void
 }
 
 const print = (result: object): void => void process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
-const [command, argument] = process.argv.slice(2);
+/** Runs what looks into the children. */
+function look(what: (inside: typeof import('./observe/ctl.ts')) => Promise<void>): void {
+  import('./observe/ctl.ts').then(what).catch((error: unknown) => fail((error as Error).message));
+}
+
+/** `--seconds 10`, `--seconds=10` or `10`. */
+function seconds(words: string[]): number {
+  const value = Number(words.join(' ').replace(/^--seconds[ =]/, '') || 10);
+  return value > 0 && value <= 120 ? value : fail('profile: --seconds takes a number up to 120', 2);
+}
+
+const [command, argument, ...more] = process.argv.slice(2);
 switch (command) {
   case 'session':
     session(performance.now() + SESSION_WAIT_MS);
@@ -79,6 +93,17 @@ switch (command) {
     break;
   case 'health':
     once({ do: 'health' }, (result) => (process.exitCode = result.healthy === true ? 0 : 1));
+    break;
+  case 'metrics':
+    look(({ printMetrics }) => printMetrics());
+    break;
+  case 'profile': {
+    const time = seconds([argument ?? '', ...more].filter(Boolean));
+    look(({ printProfile }) => printProfile(time));
+    break;
+  }
+  case 'heap':
+    look(({ printHeap }) => printHeap());
     break;
   default:
     process.stderr.write(USAGE);

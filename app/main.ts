@@ -26,7 +26,7 @@ async function serveWeb(): Promise<void> {
   const [{ createLogger }, { createWeb }] = await Promise.all([import('./log.ts'), import('./web/index.ts')]);
   const log = createLogger(config.logLevel, { release: currentRelease() });
   const web = createWeb(config, currentRelease(), log);
-  await serve(web.listener, { warmUp: web.warmUp, onClose: web.close });
+  await serve(web.listener, { inside: web.inside, warmUp: web.warmUp, onClose: web.close });
 }
 
 /** Brings the database up to this image and ends: the release phase of a platform. */

@@ -1,6 +1,7 @@
 import mysql, { type Pool, type PoolConnection, type ResultSetHeader, type RowDataPacket } from 'mysql2';
 import type { DatabaseConfig } from '../config.ts';
 import { Unavailable } from '../errors.ts';
+import { timed } from '../observe/context.ts';
 
 /** Deadlines in milliseconds: a database that hangs costs a request this much, then it is answered 503. */
 const CONNECT_TIMEOUT_MS = 2000;
@@ -41,9 +42,9 @@ export function createDatabase(config: DatabaseConfig): Database {
   });
 
   const run = async <T>(sql: string, values: Value[], timeoutMs: number): Promise<T> => {
-    const connection = await acquire(pool, timeoutMs);
+    const connection = await timed('queue', () => acquire(pool, timeoutMs));
     try {
-      return await execute<T>(connection, sql, values, timeoutMs);
+      return await timed('db', () => execute<T>(connection, sql, values, timeoutMs));
     } finally {
       connection.release();
     }

@@ -33,7 +33,7 @@ export async function runChild(
   process.once('disconnect', () => process.exit(1)); // oxlint-disable-line unicorn/no-process-exit -- the supervisor is gone
 
   await options.warmUp?.();
-  const inside = await openPrivate(listener, privateSocket);
+  const inside = await openPrivate(options.inside ?? listener, privateSocket);
   const makeStay = options.stay ?? (() => new PublicListener(listener, options, options.keepAliveTimeoutMs));
   let stay: Stay | null = null;
   let loose = false;

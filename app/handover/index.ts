@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import type http from 'node:http';
 import { availableParallelism } from 'node:os';
+import { basename, dirname, join } from 'node:path';
 import { runChild } from './child.ts';
 import { CHILD_MARK } from './handle.ts';
 import { describe, type Log, type Recycle, type ServeOptions } from './protocol.ts';
@@ -50,6 +52,15 @@ export async function serve(
     listener(req, res);
   };
   await runChild(named, options, `${options.controlSocket}.${process.pid}`);
+}
+
+/** The private sockets of the children of this instance, stale ones of children that crashed among them. */
+export async function childSockets(
+  controlSocket = process.env.CONTROL_SOCKET || DEFAULT_CONTROL_SOCKET,
+): Promise<string[]> {
+  const [folder, name] = [dirname(controlSocket), basename(controlSocket)];
+  const files = (await readdir(folder)).filter((file) => file.startsWith(`${name}.`) && /\.\d+$/.test(file));
+  return files.map((file) => join(folder, file));
 }
 
 function fromEnvironment(): ServeOptions & { controlSocket: string } {

@@ -1,3 +1,5 @@
+import type { RequestListener } from 'node:http';
+
 /** The shapes of docs/contract.md. The deployer keeps its own copy: the two share the page, not code. */
 
 export type Phase = 'booting' | 'standby' | 'serving' | 'draining' | 'parked' | 'exiting';
@@ -85,6 +87,8 @@ export interface ServeOptions {
   drainTimeoutMs: number;
   /** For an instance without a port, a queue worker say. It follows the record and never writes it. */
   stay?: () => Stay;
+  /** Answers on the private socket of a child in place of the listener; reached with `ctl` only. */
+  inside?: RequestListener;
   /** Runs in each child before it reports ready: connections, caches, the first render. */
   warmUp?: () => Promise<void>;
   /** Runs in each child after its last connection, before it exits. */

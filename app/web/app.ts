@@ -4,24 +4,28 @@ import type { Cheers } from '../db/cheers.ts';
 import type { Database } from '../db/pool.ts';
 import type { Master } from '../db/teams.ts';
 import type { Logger } from '../log.ts';
+import type { Metrics } from '../observe/metrics.ts';
+import { follow } from '../observe/requests.ts';
 import { assets } from './assets.ts';
 import { handleErrors, notFound } from './errors.ts';
 import { identify } from './identity.ts';
-import { logRequests } from './requests.ts';
+import { metrics } from './routes/metrics.ts';
 import { echo } from './routes/echo.ts';
 import { health } from './routes/health.ts';
 import { home } from './routes/home.ts';
 import { slow } from './routes/slow.ts';
 import { update } from './routes/update.ts';
 import { securityHeaders } from './security.ts';
+import { limitTime } from './time-limit.ts';
 
 /** What the routes need; tests give their own. */
 export interface Deps {
-  config: Pick<Config, 'trustProxy' | 'bodyLimit' | 'logLevel'>;
+  config: Pick<Config, 'trustProxy' | 'bodyLimit' | 'logLevel' | 'requestTimeoutMs'>;
   release: string;
   log: Logger;
   database: Pick<Database, 'read'>;
   cheers: Cheers;
+  metrics: Metrics;
   /** Teams, legs and runners, kept in the process. */
   master: { get(): Promise<Master> };
 }
@@ -34,16 +38,19 @@ export function createApp(deps: Deps): Express {
   app.set('query parser', 'simple'); // never throws, makes no nested objects of foreign input
   app.set('trust proxy', deps.config.trustProxy);
 
+  const answerError = handleErrors(deps.log);
   app.use(identify(deps.release));
-  if (deps.log.isLevelEnabled('debug')) app.use(logRequests(deps.log)); // nginx logs each request already
+  app.use(follow(deps.log, deps.metrics));
+  app.use(limitTime(deps.config.requestTimeoutMs, answerError));
   app.use(securityHeaders);
   app.use(home(deps));
   app.use(update(deps));
   app.use(echo(deps));
   app.use(slow(deps));
   app.use(health(deps));
+  app.use(metrics());
   app.use('/assets', assets());
   app.use(notFound);
-  app.use(handleErrors(deps.log));
+  app.use(answerError);
   return app;
 }

@@ -12,6 +12,7 @@ export const notFound: RequestHandler = (req, res) => {
 /** The last handler: tells the client what it did wrong, or only the id under which the log has the rest. */
 export function handleErrors(log: Logger): ErrorRequestHandler {
   return (error: unknown, req, res, _next) => {
+    if (res.writableEnded) return; // it was answered for being late; this is what came of it afterwards
     const { status, code, message } = toClient(error);
     const cause = error instanceof Error && error.cause ? messageOf(error.cause) : undefined;
     if (status === 500) log.error({ id: requestId(res), err: error }, 'request failed');

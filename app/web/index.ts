@@ -5,6 +5,8 @@ import { connect } from '../db/connect.ts';
 import { createDatabase } from '../db/pool.ts';
 import { readMaster, type Master } from '../db/teams.ts';
 import type { Logger } from '../log.ts';
+import { inside } from '../observe/inside.ts';
+import { createMetrics } from '../observe/metrics.ts';
 import { createApp } from './app.ts';
 import { renderBoard } from './routes/home.ts';
 
@@ -13,6 +15,8 @@ const DATABASE_DEADLINE_MS = 120_000;
 
 export interface Web {
   listener: RequestListener;
+  /** What only `ctl` reaches. */
+  inside: RequestListener;
   /** Opens the connections and renders the page once, so that the first visitor waits for neither. */
   warmUp: () => Promise<void>;
   close: () => Promise<void>;
@@ -22,9 +26,12 @@ export interface Web {
 export function createWeb(config: Config, release: string, log: Logger): Web {
   const database = createDatabase(config.database);
   const master = keep(() => readMaster(database));
-  const deps = { config, release, log, database, cheers: createCheers(database), master };
+  const metrics = createMetrics(release);
+  const deps = { config, release, log, metrics, database, cheers: createCheers(database), master };
+  const listener = createApp(deps);
   return {
-    listener: createApp(deps),
+    listener,
+    inside: inside(listener, metrics),
     async warmUp() {
       await connect(database, log, DATABASE_DEADLINE_MS);
       await renderBoard(deps);

@@ -34,7 +34,11 @@ void describe('the image and the stack', () => {
     ]);
     const files = stdout.split('\n').filter((file) => !file.includes('/.compile-cache/'));
     assert.ok(files.includes('/app/main.js') && files.includes('/app/ctl.js'));
-    for (const file of files) assert.match(file, /^\/app\/([\w-]+\.js(\.map)?|package\.json)$/);
+    for (const file of files)
+      assert.match(
+        file,
+        /^\/app\/([\w-]+\.js(\.map)?|package\.json|assets\/[\w.-]+|migrations\/[\w-]+\.sql)$/,
+      );
   });
 
   void test('an app that is configured wrongly says all of it and exits 78', async () => {
@@ -44,7 +48,7 @@ void describe('the image and the stack', () => {
     for (const name of ['PORT', 'LOG_LEVEL', 'DATABASE_URL']) assert.match(stderr, new RegExp(`- ${name} `));
     const unknown = await execa('docker', [...args, 'juggler'], { reject: false, timeout: 20_000 });
     assert.equal(unknown.exitCode, 78);
-    assert.match(unknown.stderr, /role "juggler" is unknown; known: web/);
+    assert.match(unknown.stderr, /role "juggler" is unknown; known: web, migrate/);
   });
 
   void test('every page comes through the proxy, with release and request id', async () => {
@@ -68,6 +72,20 @@ void describe('the image and the stack', () => {
     assert.equal(echo.protocol, 'http');
     assert.match(String(echo.ip), /^\d+\.\d+\.\d+\.\d+$/);
     assert.notEqual(echo.ip, '127.0.0.1', "the client's address, not the proxy's");
+  });
+
+  void test('a running child can be looked into, and only from inside', async () => {
+    for (const path of ['/metrics', '/_/metrics', '/_/heap', '/_/profile?seconds=1'])
+      assert.equal((await ask(stack.url + path)).status, 404, path);
+    const ctl = async (...args: string[]) => await stack.exec('app', 'node', 'ctl', ...args);
+    assert.match(await ctl('metrics'), /http_request_duration_seconds_count\{route="\/update",[^}]*\} [1-9]/);
+    const profile = JSON.parse(await ctl('profile', '--seconds', '0.5')) as { samples: number[] };
+    assert.ok(profile.samples.length > 0);
+    const heap = JSON.parse(await ctl('heap')) as { snapshot: { node_count: number } };
+    assert.ok(heap.snapshot.node_count > 10_000);
+    await assert.rejects(ctl('profile', '--seconds', 'many'), /takes a number/);
+    const scrape = 'exec 3<>/dev/tcp/127.0.0.1/8090; printf "GET /metrics HTTP/1.0\r\n\r\n" >&3; cat <&3';
+    assert.match(await stack.exec('proxy', 'bash', '-c', scrape), /http_requests_running/);
   });
 
   void test('bringing the stack up again changes nothing', async () => {

@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
 import { Router, type Request } from 'express';
 import { HttpError } from '../../errors.ts';
 import type { Deps } from '../app.ts';
@@ -6,21 +8,27 @@ import { requestId } from '../identity.ts';
 /** Any method on `/echo`: the request as the app sees it. The body may be anything, and come as slowly as it likes. */
 export function echo({ config, release }: Deps): Router {
   const router = Router();
+  const instance = { host: hostname(), pid: process.pid };
   router.all('/echo', async (req, res) => {
     const bytes = await readBody(req, config.bodyLimit);
     const text = bytes.toString('utf8');
     res.setHeader('Cache-Control', 'no-store');
     res.json({
       id: requestId(res),
+      uuid: randomUUID(),
+      time: new Date().toISOString(),
       release,
+      instance,
       method: req.method,
       path: req.path,
       query: req.query,
       protocol: req.protocol,
       host: req.host,
       ip: req.ip,
+      ips: req.ips,
       headers: req.headers,
-      body: { bytes: bytes.length, text, json: parseJson(text) },
+      cookies: cookiesOf(req.headers.cookie ?? ''),
+      body: { bytes: bytes.length, text, json: parseJson(text), form: await parseForm(req, bytes, text) },
     });
   });
   return router;
@@ -42,9 +50,42 @@ async function readBody(req: Request, limit: number): Promise<Buffer> {
 
 /** The value, or null when the body is no JSON. */
 function parseJson(text: string): unknown {
+  if (text === '') return null;
   try {
     return JSON.parse(text) as unknown;
   } catch {
     return null;
+  }
+}
+
+/** The fields of a form, urlencoded or multipart, a file by its name, type and size; null when the body is none. */
+async function parseForm(req: Request, bytes: Buffer, text: string): Promise<[string, unknown][] | null> {
+  const type = req.headers['content-type'] ?? '';
+  if (type.startsWith('application/x-www-form-urlencoded')) return [...new URLSearchParams(text)];
+  if (!type.startsWith('multipart/form-data')) return null;
+  try {
+    const form = await new Response(new Uint8Array(bytes), { headers: { 'content-type': type } }).formData();
+    return [...form].map(([name, value]) => [
+      name,
+      typeof value === 'string' ? value : { file: value.name, type: value.type, bytes: value.size },
+    ]);
+  } catch {
+    return null;
+  }
+}
+
+/** Names and values as the client sent them; a value that cannot be decoded stays as it is. */
+function cookiesOf(header: string): Record<string, string> {
+  const pairs = header.split(';').map((part) => /^\s*([^=\s]+)\s*=(.*)$/.exec(part));
+  return Object.fromEntries(
+    pairs.flatMap((pair) => (pair ? [[pair[1], decoded(pair[2]?.trim() ?? '')]] : [])),
+  ) as Record<string, string>;
+}
+
+function decoded(value: string): string {
+  try {
+    return decodeURIComponent(value);
+  } catch {
+    return value;
   }
 }

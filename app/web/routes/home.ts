@@ -1,5 +1,6 @@
 import { Router } from 'express';
 import { readTimes } from '../../db/times.ts';
+import { timedNow } from '../../observe/context.ts';
 import type { Deps } from '../app.ts';
 import { standings } from '../board.ts';
 import type { Html } from '../html.ts';
@@ -22,12 +23,14 @@ export async function renderBoard(
   notice?: string,
 ): Promise<Html> {
   const [kept, times, latest] = await Promise.all([master.get(), readTimes(database), cheers.latest()]);
-  const order = standings(kept, times);
-  return boardPage({
-    release,
-    ...kept,
-    standings: order,
-    ...latest,
-    ...(notice !== undefined && { notice }),
+  return timedNow('render', () => {
+    const order = standings(kept, times);
+    return boardPage({
+      release,
+      ...kept,
+      standings: order,
+      ...latest,
+      ...(notice !== undefined && { notice }),
+    });
   });
 }

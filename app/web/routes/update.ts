@@ -1,8 +1,9 @@
-import express, { Router, type RequestHandler } from 'express';
+import express, { Router } from 'express';
 import { HttpError } from '../../errors.ts';
 import type { Deps } from '../app.ts';
 import { requestId, SANE_ID } from '../identity.ts';
 import { sendPage } from '../pages/layout.ts';
+import { sameOrigin } from '../same-origin.ts';
 import { renderBoard } from './home.ts';
 
 const MAX_TEXT = 280;
@@ -18,7 +19,7 @@ export function update(deps: Deps): Router {
   const json = express.json({ limit: config.bodyLimit });
   const form = express.urlencoded({ limit: config.bodyLimit, extended: false });
 
-  router.post('/update', sameSite, json, form, async (req, res) => {
+  router.post('/update', sameOrigin, json, form, async (req, res) => {
     const body: unknown = req.body;
     if (typeof body !== 'object' || body === null) {
       throw new HttpError(415, 'unsupported_media_type', 'send a form or JSON');
@@ -34,14 +35,6 @@ export function update(deps: Deps): Router {
   });
   return router;
 }
-
-/** A form on another site must not write in the visitor's name; clients that are no browser do not send the header. */
-const sameSite: RequestHandler = (req, _res, next) => {
-  if (req.headers['sec-fetch-site'] === 'cross-site') {
-    throw new HttpError(403, 'cross_site', 'this form belongs to another site');
-  }
-  next();
-};
 
 function idOf(given: unknown, fallback: string): string {
   if (given === undefined || given === '') return fallback;

@@ -1,0 +1,116 @@
+import { messageOf } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import { within } from './deadline.ts';
+import type { News } from './news.ts';
+
+/** What a change told through Redis can miss is seen after this long at most, in milliseconds. */
+const MAX_AGE_MS = 60_000;
+/** A load that failed is tried again after this long. */
+const RETRY_MS = 5000;
+/** A load that takes longer has failed, or one that hangs would keep all others from happening. */
+const LOAD_MS = 10_000;
+
+export interface MasterOptions {
+  /** The same in every process that keeps this. */
+  name: string;
+  log: Logger;
+  /** How changes are told between processes; without it only `maxAgeMs` tells. */
+  news?: News | undefined;
+  maxAgeMs?: number;
+}
+
+export interface MasterStats {
+  loads: number;
+  failures: number;
+  /** Milliseconds since what is kept was read, or null when nothing is. */
+  ageMs: number | null;
+}
+
+/** Data that each process keeps whole, because it is small, read by every page and seldom changed. */
+export interface Master<T> {
+  /** What is kept; loaded first when nothing is (at warm-up), and then it rejects when loading does. Do not change it. */
+  get(): Promise<T>;
+  /** Call it after a change is committed: tells the other processes, and resolves when this one has loaded again. */
+  invalidate(): Promise<void>;
+  stats(): MasterStats;
+  close(): void;
+}
+
+/**
+ * Loads at the first `get` and again whenever it is told to. Meanwhile the old value is served, and when loading fails
+ * it stays, with one line in the log (`kept`: there is an old one) until it works again.
+ */
+export function createMaster<T>(load: () => Promise<T>, options: MasterOptions): Master<T> {
+  const { name, log, news, maxAgeMs = MAX_AGE_MS } = options;
+  let kept: { value: T; at: number } | undefined;
+  let running: Promise<T> | undefined;
+  let next: Promise<T> | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  let closed = false;
+  let failing = false;
+  const counts = { loads: 0, failures: 0 };
+
+  /** The next load. Children that began together drift apart, and none is later than it should be. */
+  function schedule(ms: number): void {
+    clearTimeout(timer);
+    if (closed) return;
+    timer = setTimeout(refresh, ms * (0.8 + 0.2 * Math.random()));
+    timer.unref();
+  }
+
+  async function run(): Promise<T> {
+    const at = performance.now(); // what is read is at least as new as this
+    try {
+      const value = await within(LOAD_MS, load());
+      kept = { value, at };
+      counts.loads += 1;
+      if (failing) log.info({ name }, 'master data is loaded again');
+      failing = false;
+      schedule(maxAgeMs);
+      return value;
+    } catch (error) {
+      counts.failures += 1;
+      if (!failing)
+        log.warn({ name, reason: messageOf(error), kept: kept !== undefined }, 'master data was not loaded');
+      failing = true;
+      schedule(Math.min(RETRY_MS, maxAgeMs));
+      throw error;
+    }
+  }
+
+  /** A load that begins after this call: one that is running may have read what was before, so another follows it. */
+  function reload(): Promise<T> {
+    if (!running) return (running = run().finally(() => (running = undefined)));
+    next ??= running.then(follow, follow);
+    return next;
+  }
+
+  function follow(): Promise<T> {
+    next = undefined;
+    return reload();
+  }
+
+  /** Nobody waits, and `run` has logged what went wrong. */
+  function refresh(): void {
+    reload().catch(() => {});
+  }
+
+  const topic = news?.topic(name, () => {
+    if (kept || running) refresh(); // before the first load there is nothing that could be old
+  });
+
+  return {
+    async get() {
+      return kept ? kept.value : (running ?? reload());
+    },
+    async invalidate() {
+      await Promise.allSettled([reload(), topic?.tell()]);
+    },
+    stats: () => ({ ...counts, ageMs: kept ? Math.round(performance.now() - kept.at) : null }),
+    close() {
+      closed = true;
+      clearTimeout(timer);
+      topic?.close();
+    },
+  };
+}

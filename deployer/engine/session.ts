@@ -39,7 +39,9 @@ export class Session {
 
   private constructor(channel: Channel, name: string) {
     this.#channel = channel;
-    createInterface({ input: channel.stdout }).on('line', (line) => this.#hear(line));
+    createInterface({ input: channel.stdout })
+      .on('line', (line) => this.#hear(line))
+      .on('error', () => {}); // it passes on those of its input, whose 'close' follows
     channel.stderr
       ?.setEncoding('utf8')
       .on('data', (text: string) => (this.#stderr = (this.#stderr + text).slice(-2000)));

@@ -8,6 +8,8 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type Docker from 'dockerode';
 import { connectDirect } from '../../deployer/engine/direct.ts';
+import type { Engine } from '../../deployer/engine/docker.ts';
+import { Session } from '../../deployer/engine/session.ts';
 
 /** A container whose process is this one: /proc/PID/root is then this file system. */
 function container(
@@ -87,5 +89,19 @@ void describe('the control socket of an instance', () => {
   void test('is given up when the deploy is', async () => {
     const info = container({ 'tasuki.control': join(dir, 'never.sock') });
     assert.equal(await connectDirect(info, AbortSignal.timeout(50)), null);
+  });
+
+  void test('ends its session with a refusal when the instance dies in the middle of a word', async () => {
+    const dying = join(dir, 'dying.sock');
+    // Closed with something unread in it, a unix socket is reset.
+    const mortal = net.createServer({ pauseOnConnect: true }, (socket) =>
+      setTimeout(() => socket.destroy(), 50),
+    );
+    mortal.listen(dying);
+    await once(mortal, 'listening');
+    const engine = { inspect: async () => container({ 'tasuki.control': dying }) } as unknown as Engine;
+    const session = await Session.open(engine, 'id', 'app-1', ['ctl'], AbortSignal.timeout(5000));
+    await assert.rejects(session.ask('state'), { code: 'SESSION_CLOSED' });
+    mortal.close();
   });
 });

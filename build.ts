@@ -1,5 +1,5 @@
 import { cp, mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
-import { basename, relative } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import zlib from 'node:zlib';
 import { build, type BuildOptions, type Plugin } from 'esbuild';
 
@@ -84,7 +84,7 @@ async function bundle(target: Target): Promise<string[]> {
 
 /**
  * Static files: each name carries a hash of the content, so that a browser may keep it for good, and the smaller forms are
- * made here once instead of at each request. Returns what was written.
+ * made here once instead of at each request, each in a folder called like its encoding. Returns what was written.
  */
 async function bundleAssets(): Promise<string[]> {
   const { metafile, outputFiles } = await build({
@@ -106,13 +106,16 @@ async function bundleAssets(): Promise<string[]> {
   };
   for (const { path, contents } of outputFiles) {
     const smaller = {
-      '.br': zlib.brotliCompressSync(contents),
-      '.zst': zlib.zstdCompressSync(contents, { params: { [zlib.constants.ZSTD_c_compressionLevel]: 19 } }),
-      '.gz': zlib.gzipSync(contents, { level: 9 }),
+      br: zlib.brotliCompressSync(contents),
+      zstd: zlib.zstdCompressSync(contents, { params: { [zlib.constants.ZSTD_c_compressionLevel]: 19 } }),
+      gzip: zlib.gzipSync(contents, { level: 9 }),
     };
-    const file = relative('.', path);
-    await write(file, contents);
-    for (const [ending, bytes] of Object.entries(smaller)) await write(file + ending, bytes);
+    const [folder, name] = [relative('.', dirname(path)), basename(path)];
+    await write(join(folder, name), contents);
+    for (const [encoding, bytes] of Object.entries(smaller)) {
+      await mkdir(join(folder, encoding), { recursive: true });
+      if (bytes.length < contents.length) await write(join(folder, encoding, name), bytes);
+    }
   }
   const names = Object.entries(metafile.outputs).flatMap(([output, { entryPoint }]) =>
     entryPoint ? [[basename(entryPoint), basename(output)]] : [],
@@ -128,9 +131,17 @@ async function copyMigrations(): Promise<string[]> {
   return (await readdir(from)).map((name) => `${to}/${name}`);
 }
 
+/** The dashboard of the jobs serves its page and scripts as they are. */
+async function copyDashboard(): Promise<string[]> {
+  const [from, to] = ['node_modules/@bull-board/ui/dist', 'dist/app/dashboard/dist'];
+  await cp(from, to, { recursive: true });
+  return (await readdir(from, { recursive: true })).map((name) => `${to}/${name}`);
+}
+
 const appOnly = process.argv[2] === 'app';
 const bundles = (appOnly ? app : [...app, ...tools]).map(bundle);
-const made = new Set((await Promise.all([...bundles, bundleAssets(), copyMigrations()])).flat());
+const copies = [bundleAssets(), copyMigrations(), copyDashboard()];
+const made = new Set((await Promise.all([...bundles, ...copies])).flat());
 // Chunks of former builds go last: a command that runs meanwhile may still load its own.
 for (const file of await readdir('dist', { recursive: true })) {
   const path = `dist/${file}`;

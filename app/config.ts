@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import * as z from 'zod/mini';
 import { ConfigError, messageOf } from './errors.ts';
 
-export const ROLES = ['web', 'migrate'] as const;
+export const ROLES = ['web', 'worker', 'jobs', 'migrate'] as const;
 export type Role = (typeof ROLES)[number];
 
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
@@ -18,6 +18,15 @@ export interface DatabaseConfig {
   pool: number;
 }
 
+export interface JobsConfig {
+  /** Jobs of each queue that a child of the worker role runs at the same time. */
+  concurrency: number;
+  /** After this long without a sign of life of its worker a job is given to another, in milliseconds. */
+  lockMs: number;
+  /** When the race clock ticks (cron, UTC); undefined: never. */
+  clock: string | undefined;
+}
+
 export interface Config {
   role: Role;
   port: number;
@@ -26,14 +35,26 @@ export interface Config {
   release: string | undefined;
   runDir: string | undefined;
   controlSocket: string | undefined;
+  /** Shared with the proxy, which serves the static files from it; absent on a PaaS. */
+  assetsDir: string | undefined;
   drainTimeoutMs: number;
   database: DatabaseConfig;
+  /** Durable: jobs and nothing else. */
   redisUrl: string | undefined;
+  jobs: JobsConfig;
+  /** Where files are dropped for the workers; absent: nowhere. */
+  dropDir: string | undefined;
+  /** Of the dashboard; absent: there is none. */
+  adminPassword: string | undefined;
+  /** Volatile, one or several nodes; empty: nothing is shared. */
+  cacheUrls: string[];
   logLevel: (typeof LOG_LEVELS)[number];
   trustProxy: boolean | number | string;
   bodyLimit: number;
   /** A request without an answer after this long gets one. */
   requestTimeoutMs: number;
+  /** Writes from one address in a minute; 0: no limit. */
+  rateLimit: number;
 }
 
 /** What a variable is when it is not set; none of them is secret. */
@@ -43,10 +64,14 @@ const DEFAULTS = {
   WEB_CONCURRENCY: String(availableParallelism()),
   DRAIN_TIMEOUT_MS: '25000',
   DATABASE_POOL: '10',
+  JOB_CONCURRENCY: '10',
+  JOB_LOCK_MS: '30000',
+  RACE_CLOCK: '* * * * *',
   LOG_LEVEL: 'info',
   TRUST_PROXY: 'loopback',
   BODY_LIMIT: '1mb',
   REQUEST_TIMEOUT_MS: '10000',
+  RATE_LIMIT: '300',
 };
 
 /** Where the pod's volume is mounted; a platform without it has no such folder. */
@@ -80,6 +105,7 @@ const Environment = z.object({
   ),
   RUN_DIR: z.optional(z.string()),
   CONTROL_SOCKET: z.optional(z.string()),
+  ASSETS_DIR: z.optional(z.string()),
   DRAIN_TIMEOUT_MS: whole(0, 3_600_000),
   DATABASE_URL: z
     .string('is required, for example mysql://user@host/database')
@@ -87,6 +113,19 @@ const Environment = z.object({
   DATABASE_PASSWORD_FILE: z.optional(z.string()),
   DATABASE_POOL: whole(1, 1000),
   REDIS_URL: z.optional(url(/^rediss?:$/, 'redis://host:6379')),
+  CACHE_URL: z.optional(
+    z.string().check(z.refine(areRedisUrls, 'must be redis://host:6379, or several with commas between')),
+  ),
+  JOB_CONCURRENCY: whole(1, 1000),
+  JOB_LOCK_MS: whole(1000, 3_600_000),
+  RACE_CLOCK: z
+    .string()
+    .check(
+      z.regex(/^(off|[\d*/,-]+( [\d*/,-]+){4,5})$/, 'must be "off" or a cron pattern such as "* * * * *"'),
+    ),
+  DROP_DIR: z.optional(z.string()),
+  ADMIN_PASSWORD: z.optional(z.string()),
+  ADMIN_PASSWORD_FILE: z.optional(z.string()),
   RECYCLE_REQUESTS: z.optional(
     z.string().check(
       z.refine((text) => {
@@ -97,6 +136,7 @@ const Environment = z.object({
   ),
   RECYCLE_MEMORY_MB: z.optional(whole(32, 1_000_000)),
   REQUEST_TIMEOUT_MS: whole(100, 3_600_000),
+  RATE_LIMIT: whole(0, 1_000_000_000),
   LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`),
   TRUST_PROXY: z.string(),
   BODY_LIMIT: z.string().check(z.regex(/^\d+(b|kb|mb)?$/i, 'must be a size such as 500kb or 1mb')),
@@ -115,9 +155,12 @@ export function loadConfig(env: Record<string, string | undefined>, args: string
 
   const role = ROLES.find((name) => name === (args[0] ?? 'web'));
   if (!role) problems.push(`role "${args[0]}" is unknown; known: ${ROLES.join(', ')}`);
-  if (args.length > 1) problems.push(`unexpected argument "${args[1]}"`);
+  if (args.length > 1 && role !== 'jobs') problems.push(`unexpected argument "${args[1]}"`);
+  if (parsed.success && (role === 'worker' || role === 'jobs') && !given.REDIS_URL)
+    problems.push(`REDIS_URL is required for the role ${role}, for example redis://host:6379`);
 
-  const password = readPassword(given.DATABASE_PASSWORD_FILE, problems);
+  const password = readPassword('DATABASE_PASSWORD_FILE', given, problems);
+  const adminPassword = readPassword('ADMIN_PASSWORD_FILE', given, problems) ?? given.ADMIN_PASSWORD;
   const runDir = given.RUN_DIR ?? (existsSync(DEFAULT_RUN_DIR) ? DEFAULT_RUN_DIR : undefined);
   if (given.RUN_DIR && !existsSync(given.RUN_DIR)) problems.push(`RUN_DIR ${given.RUN_DIR} does not exist`);
 
@@ -131,22 +174,41 @@ export function loadConfig(env: Record<string, string | undefined>, args: string
     release: ok.RELEASE,
     runDir,
     controlSocket: ok.CONTROL_SOCKET,
+    assetsDir: ok.ASSETS_DIR,
     drainTimeoutMs: ok.DRAIN_TIMEOUT_MS,
     database: databaseOf(ok.DATABASE_URL, password, ok.DATABASE_POOL),
     redisUrl: ok.REDIS_URL,
+    jobs: {
+      concurrency: ok.JOB_CONCURRENCY,
+      lockMs: ok.JOB_LOCK_MS,
+      clock: ok.RACE_CLOCK === 'off' ? undefined : ok.RACE_CLOCK,
+    },
+    dropDir: ok.DROP_DIR,
+    adminPassword,
+    cacheUrls: ok.CACHE_URL?.split(',') ?? [],
     logLevel: ok.LOG_LEVEL,
     trustProxy: trustOf(ok.TRUST_PROXY),
     bodyLimit: bytesOf(ok.BODY_LIMIT),
     requestTimeoutMs: ok.REQUEST_TIMEOUT_MS,
+    rateLimit: ok.RATE_LIMIT,
   };
 }
 
-function readPassword(path: string | undefined, problems: string[]): string | undefined {
+function areRedisUrls(text: string): boolean {
+  return text.split(',').every((one) => URL.canParse(one) && /^rediss?:$/.test(new URL(one).protocol));
+}
+
+function readPassword(
+  variable: string,
+  given: Record<string, string | undefined>,
+  problems: string[],
+): string | undefined {
+  const path = given[variable];
   if (path === undefined) return undefined;
   try {
     return readFileSync(path, 'utf8').replace(/\r?\n$/, '');
   } catch (error) {
-    problems.push(`DATABASE_PASSWORD_FILE cannot be read: ${messageOf(error)}`);
+    problems.push(`${variable} cannot be read: ${messageOf(error)}`);
     return undefined;
   }
 }

@@ -14,6 +14,7 @@ const USAGE = `usage: node ctl <command>
   state           what this instance is and does, as JSON
   check [path]    one request to each child on its private socket (default /readyz)
   health          exit 0 while the instance does its job
+  cache           what the shared cache holds: keys, sizes and lifetimes by namespace
   metrics         the figures of all children, summed, in Prometheus' format
   profile [--seconds 10]   a CPU profile of one child; redirect it into a file.cpuprofile
   heap            a heap snapshot of one child; redirect it into a file.heapsnapshot
@@ -94,6 +95,11 @@ switch (command) {
   case 'health':
     once({ do: 'health' }, (result) => (process.exitCode = result.healthy === true ? 0 : 1));
     break;
+  case 'cache': {
+    const urls = (process.env.CACHE_URL ?? '').split(',').filter(Boolean);
+    look(async ({ printCache }) => void (process.exitCode = (await printCache(urls)) ? 0 : 1));
+    break;
+  }
   case 'metrics':
     look(({ printMetrics }) => printMetrics());
     break;

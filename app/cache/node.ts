@@ -1,6 +1,6 @@
 import { ReplyError, type Redis } from 'ioredis';
 import type { Logger } from '../log.ts';
-import { createBreaker } from './breaker.ts';
+import { createBreaker } from '../breaker.ts';
 import { openConnection } from './connection.ts';
 import { within } from './deadline.ts';
 import { checkLifetime } from './lifetime.ts';

@@ -1,4 +1,5 @@
 import mysql, { type Pool, type PoolConnection, type ResultSetHeader, type RowDataPacket } from 'mysql2';
+import { createBreaker } from '../breaker.ts';
 import type { DatabaseConfig } from '../config.ts';
 import { Unavailable } from '../errors.ts';
 import { timed } from '../observe/context.ts';
@@ -41,7 +42,23 @@ export function createDatabase(config: DatabaseConfig): Database {
     supportBigNumbers: true,
   });
 
+  const breaker = createBreaker();
+
   const run = async <T>(sql: string, values: Value[], timeoutMs: number): Promise<T> => {
+    if (!breaker.allows()) throw new Unavailable('the database');
+    try {
+      const result = await runOnce<T>(sql, values, timeoutMs);
+      breaker.answered();
+      return result;
+    } catch (error) {
+      // A full queue is our own, and an error of SQL is an answer.
+      if (error instanceof Unavailable && !isFull(error.cause)) breaker.late();
+      else breaker.answered();
+      throw error;
+    }
+  };
+
+  const runOnce = async <T>(sql: string, values: Value[], timeoutMs: number): Promise<T> => {
     const connection = await timed('queue', () => acquire(pool, timeoutMs));
     try {
       return await timed('db', () => execute<T>(connection, sql, values, timeoutMs));
@@ -117,10 +134,13 @@ const UNAVAILABLE = new Set([
   'ER_QUERY_INTERRUPTED',
 ]);
 
+function isFull(error: unknown): boolean {
+  return error instanceof Error && error.message === 'Queue limit reached.';
+}
+
 /** A lost or refused connection and a full queue mean "try again later"; everything else is a fault of ours. */
 function translate(error: NodeJS.ErrnoException & { fatal?: boolean }): Error {
-  const full = error.message === 'Queue limit reached.';
-  if (full || error.fatal === true || UNAVAILABLE.has(error.code ?? ''))
+  if (isFull(error) || error.fatal === true || UNAVAILABLE.has(error.code ?? ''))
     return new Unavailable('the database', error);
   return error.message.includes('closed state') ? new Unavailable('the database', error) : error;
 }

@@ -89,6 +89,8 @@ export interface ServeOptions {
   stay?: () => Stay;
   /** Answers on the private socket of a child in place of the listener; reached with `ctl` only. */
   inside?: RequestListener;
+  /** Runs once, in the supervisor, while the children boot; the instance is not standby before it is done. */
+  prepare?: () => Promise<void>;
   /** Runs in each child before it reports ready: connections, caches, the first render. */
   warmUp?: () => Promise<void>;
   /** Runs in each child after its last connection, before it exits. */

@@ -63,7 +63,7 @@ export class Supervisor {
       process.on(signal, () => void this.stop(this.#options.drainTimeoutMs));
     process.on('SIGHUP', () => void this.#turnover.reload());
     await openControl(controlSocket, this);
-    await this.#children.startAll().catch((error: unknown) => {
+    await Promise.all([this.#children.startAll(), this.#options.prepare?.()]).catch((error: unknown) => {
       if (!this.#stopped) throw error;
     });
     if (this.#stopped) return;

@@ -20,6 +20,17 @@ export async function printHeap(): Promise<void> {
   await print('/_/heap', ANSWER_MS);
 }
 
+/** `ctl cache`: what the shared cache holds, by namespace. Fails when a key has no lifetime, or a node does not answer. */
+export async function printCache(urls: string[]): Promise<boolean> {
+  const { survey } = await import('../cache/survey.ts');
+  const { nodes, namespaces } = await survey(urls);
+  console.table(nodes);
+  console.table(namespaces);
+  return (
+    nodes.every(({ problem }) => !problem) && namespaces.every(({ withoutLifetime }) => withoutLifetime === 0)
+  );
+}
+
 /** Prints what the first child that answers has to say. A child that crashed leaves its socket behind. */
 async function print(path: string, timeoutMs: number): Promise<void> {
   let reason = new Error('no child is running here');

@@ -1,14 +1,18 @@
-import express, { type Express } from 'express';
+import express, { type Express, type RequestHandler } from 'express';
 import type { Config } from '../config.ts';
 import type { Cheers } from '../db/cheers.ts';
 import type { Database } from '../db/pool.ts';
 import type { Master } from '../db/teams.ts';
+import type { LazyJobs } from '../jobs/jobs.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import { follow } from '../observe/requests.ts';
 import { assets } from './assets.ts';
 import { handleErrors, notFound } from './errors.ts';
 import { identify } from './identity.ts';
+import { admin } from './routes/admin.ts';
+import { aggregate, type Kept } from './routes/aggregate.ts';
+import { batches } from './routes/batches.ts';
 import { metrics } from './routes/metrics.ts';
 import { echo } from './routes/echo.ts';
 import { health } from './routes/health.ts';
@@ -17,6 +21,15 @@ import { slow } from './routes/slow.ts';
 import { update } from './routes/update.ts';
 import { securityHeaders } from './security.ts';
 import { limitTime } from './time-limit.ts';
+
+/** What the routes that use the job queues need. */
+export interface JobDeps {
+  jobs: LazyJobs;
+  /** Keeps what `/aggregate` answered. */
+  aggregates: Kept;
+  /** Of the dashboard; absent: there is none. */
+  adminPassword: string | undefined;
+}
 
 /** What the routes need; tests give their own. */
 export interface Deps {
@@ -28,6 +41,10 @@ export interface Deps {
   metrics: Metrics;
   /** Teams, legs and runners, kept in the process. */
   master: { get(): Promise<Master> };
+  /** Before routes that write. */
+  limit: RequestHandler;
+  /** Absent: none of those routes. */
+  work?: JobDeps;
 }
 
 /** The Express app: it opens nothing and listens to nothing. */
@@ -47,6 +64,11 @@ export function createApp(deps: Deps): Express {
   app.use(update(deps));
   app.use(echo(deps));
   app.use(slow(deps));
+  if (deps.work) {
+    app.use(aggregate(deps.release, deps.work));
+    app.use(batches(deps, deps.work));
+    app.use(admin(deps.work));
+  }
   app.use(health(deps));
   app.use(metrics());
   app.use('/assets', assets());

@@ -1,17 +1,25 @@
 import type { RequestListener } from 'node:http';
+import { createNews } from '../cache/news.ts';
+import { createMaster } from '../cache/process.ts';
+import { createShared } from '../cache/shared.ts';
 import type { Config } from '../config.ts';
 import { createCheers } from '../db/cheers.ts';
 import { connect } from '../db/connect.ts';
 import { createDatabase } from '../db/pool.ts';
-import { readMaster, type Master } from '../db/teams.ts';
+import { readMaster } from '../db/teams.ts';
+import { createJobs } from '../jobs/jobs.ts';
 import type { Logger } from '../log.ts';
 import { inside } from '../observe/inside.ts';
 import { createMetrics } from '../observe/metrics.ts';
 import { createApp } from './app.ts';
+import { createRateLimit } from './rate-limit.ts';
+import type { AggregateBody } from './routes/aggregate.ts';
 import { renderBoard } from './routes/home.ts';
 
 /** A database that boots for the first time needs half a minute on a small machine. */
 const DATABASE_DEADLINE_MS = 120_000;
+/** What twelve slow sources said is told again for this long. */
+const AGGREGATE_SECONDS = 10;
 
 export interface Web {
   listener: RequestListener;
@@ -25,9 +33,20 @@ export interface Web {
 /** The web role: what a child serves. */
 export function createWeb(config: Config, release: string, log: Logger): Web {
   const database = createDatabase(config.database);
-  const master = keep(() => readMaster(database));
+  const news = config.cacheUrls[0] ? createNews(config.cacheUrls[0], log) : undefined;
+  const master = createMaster(() => readMaster(database), { name: 'race', log, news });
+  const limit = createRateLimit(config.cacheUrls[0], config.rateLimit, log);
   const metrics = createMetrics(release);
-  const deps = { config, release, log, metrics, database, cheers: createCheers(database), master };
+  const cheers = createCheers(database);
+  const shared = createShared(config.cacheUrls, log);
+  const jobs = createJobs(config.redisUrl, log);
+  const aggregates = shared.namespace<AggregateBody>({
+    name: 'aggregate',
+    version: 1,
+    ttlSeconds: AGGREGATE_SECONDS,
+  });
+  const work = { jobs, aggregates, adminPassword: config.adminPassword };
+  const deps = { config, release, log, metrics, database, cheers, master, limit: limit.middleware, work };
   const listener = createApp(deps);
   return {
     listener,
@@ -36,18 +55,13 @@ export function createWeb(config: Config, release: string, log: Logger): Web {
       await connect(database, log, DATABASE_DEADLINE_MS);
       await renderBoard(deps);
     },
-    close: () => database.close(),
-  };
-}
-
-/** Loads once and keeps it; a failure is not kept. */
-function keep(load: () => Promise<Master>): { get(): Promise<Master> } {
-  let kept: Promise<Master> | null = null;
-  return {
-    get() {
-      kept ??= load();
-      kept.catch(() => (kept = null));
-      return kept;
+    async close() {
+      master.close();
+      news?.close();
+      limit.close();
+      shared.close();
+      await jobs.close();
+      await database.close();
     },
   };
 }

@@ -37,7 +37,7 @@ void describe('the image and the stack', () => {
     for (const file of files)
       assert.match(
         file,
-        /^\/app\/([\w-]+\.js(\.map)?|package\.json|assets\/[\w.-]+|migrations\/[\w-]+\.sql)$/,
+        /^\/app\/([\w-]+\.js(\.map)?|package\.json|assets\/[\w./-]+|dashboard\/[\w./-]+|migrations\/[\w-]+\.sql)$/,
       );
   });
 
@@ -48,7 +48,7 @@ void describe('the image and the stack', () => {
     for (const name of ['PORT', 'LOG_LEVEL', 'DATABASE_URL']) assert.match(stderr, new RegExp(`- ${name} `));
     const unknown = await execa('docker', [...args, 'juggler'], { reject: false, timeout: 20_000 });
     assert.equal(unknown.exitCode, 78);
-    assert.match(unknown.stderr, /role "juggler" is unknown; known: web, migrate/);
+    assert.match(unknown.stderr, /role "juggler" is unknown; known: web, worker, jobs, migrate/);
   });
 
   void test('every page comes through the proxy, with release and request id', async () => {

@@ -33,6 +33,7 @@ export function appWith(change: Partial<Deps> = {}) {
       latest: async () => ({ cheers: [ROW], count: { total: 1, byTeam: new Map([[1, 1]]) } }),
     },
     master: { get: async () => MASTER },
+    limit: (_req, _res, next) => next(),
     ...change,
   };
   return { app: createApp(deps), added };

@@ -49,7 +49,9 @@ export class Project implements AsyncDisposable {
     const compose = await readFile(join(ROOT, 'compose.yaml'), 'utf8');
     await writeFile(join(folder, 'compose.yaml'), edit(compose));
     for (const part of ['proxy', 'pod']) await cp(join(ROOT, part), join(folder, part), { recursive: true });
-    const lines = { COMPOSE_PROJECT_NAME: name, HTTP_PORT: String(port), TASUKI_IMAGE: image, ...variables };
+    // Counted like any visitor's, but a load of one address must not be refused for being one.
+    const own = { HTTP_PORT: String(port), TASUKI_IMAGE: image, RATE_LIMIT: '1000000000' };
+    const lines = { COMPOSE_PROJECT_NAME: name, ...own, ...variables };
     const text = Object.entries(lines).map(([key, value]) => `${key}=${value}\n`);
     await writeFile(join(folder, '.env'), text.join(''));
     const project = new Project(name, folder, port);

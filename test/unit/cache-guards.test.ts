@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { createBreaker } from '../../app/cache/breaker.ts';
+import { createBreaker } from '../../app/breaker.ts';
 import { nameOf } from '../../app/cache/connection.ts';
 import { Late, within } from '../../app/cache/deadline.ts';
 import { createTally, OTHER } from '../../app/cache/tally.ts';

@@ -14,12 +14,12 @@ const MAX_TEXT = 280;
  * execution.
  */
 export function update(deps: Deps): Router {
-  const { config, cheers, master, release } = deps;
+  const { config, cheers, master, release, limit } = deps;
   const router = Router();
   const json = express.json({ limit: config.bodyLimit });
   const form = express.urlencoded({ limit: config.bodyLimit, extended: false });
 
-  router.post('/update', sameOrigin, json, form, async (req, res) => {
+  router.post('/update', sameOrigin, limit, json, form, async (req, res) => {
     const body: unknown = req.body;
     if (typeof body !== 'object' || body === null) {
       throw new HttpError(415, 'unsupported_media_type', 'send a form or JSON');

@@ -1,15 +1,15 @@
-/** Commands in a row without an answer in time, after which the node is left alone. */
+/** Commands in a row without an answer in time, after which a server is left alone. */
 const LIMIT = 5;
-/** For how long, in milliseconds; then one command tries whether the node answers again. */
+/** For how long, in milliseconds; then one command tries whether it answers again. */
 const REST_MS = 1000;
 
-/** Keeps a page with many keys from paying the deadline for each of them. */
+/** Keeps requests from paying the deadline again and again while a cache node or the database is away. */
 export interface Breaker {
   /** Whether a command may be sent now. Who is told yes reports exactly one of `answered` and `late`. */
   allows(): boolean;
   answered(): void;
   late(): void;
-  /** Whether the node is left alone, or was and has not answered since. */
+  /** Whether it is left alone, or was and has not answered since. */
   resting(): boolean;
 }
 

@@ -1,0 +1,83 @@
+import { randomUUID } from 'node:crypto';
+import { FlowProducer, type Job, type Queue } from 'bullmq';
+import type { Redis } from 'ioredis';
+import type { BatchState, WantedBatch } from './jobs.ts';
+import type { StatisticsData } from './kinds/statistics.ts';
+import { BACKGROUND, PREFIX } from './queues.ts';
+
+/**
+ * Puts a batch and its parts, one for each team, into the queue at once: all of them or none. The parent runs when every part is
+ * done; a part that failed for good holds it up until somebody lets it be done again.
+ */
+export async function startBatch(redis: Redis, { teams, pause, fail }: WantedBatch): Promise<string> {
+  const flows = new FlowProducer({ connection: redis, prefix: PREFIX });
+  const id = `batch-${randomUUID()}`;
+  const attempts = BACKGROUND.attempts ?? 1;
+  const children = teams.map((team) => ({
+    name: 'statistics',
+    queueName: 'race',
+    data: { batch: id, team, pause, fail: team === fail ? attempts : 0 } satisfies StatisticsData,
+    opts: { ...BACKGROUND, jobId: `${id}-${team}` },
+  }));
+  await flows.add({
+    name: 'batch',
+    queueName: 'race',
+    data: { teams },
+    opts: { ...BACKGROUND, jobId: id },
+    children,
+  });
+  return id;
+}
+
+/** How far a batch is; null when it is not there, or is no batch. */
+export async function readBatch(race: Queue, id: string): Promise<BatchState | null> {
+  const job = await race.getJob(id);
+  if (job?.name !== 'batch') return null;
+  const { teams } = job.data as { teams: number[] };
+  const [state, parts] = await Promise.all([job.getState(), openParts(race, job)]);
+  const open = await Promise.all(
+    parts.map(async (part) => {
+      const now = await part.getState();
+      return {
+        team: (part.data as StatisticsData).team,
+        state: now,
+        // What a run that failed had done is to be done again.
+        percent: now === 'active' && typeof part.progress === 'number' ? part.progress : 0,
+        attempts: part.attemptsMade,
+        reason: part.failedReason ?? null,
+      };
+    }),
+  );
+  const done = teams.length - open.length;
+  const shares = done * 100 + open.reduce((sum, { percent }) => sum + percent, 0);
+  return {
+    id,
+    state,
+    total: teams.length,
+    done,
+    failed: open.filter((part) => part.state === 'failed').length,
+    percent: teams.length === 0 ? 100 : Math.floor(shares / teams.length),
+    open: open.toSorted((a, b) => a.team - b.team),
+    result: (job.returnvalue as unknown) ?? null,
+  };
+}
+
+/** Puts the failed parts back into the queue; answers how many. */
+export async function retryBatch(race: Queue, id: string): Promise<number> {
+  const job = await race.getJob(id);
+  if (job?.name !== 'batch') return 0;
+  let retried = 0;
+  for (const part of await openParts(race, job)) {
+    if (!(await part.isFailed())) continue;
+    await part.retry('failed');
+    retried += 1;
+  }
+  return retried;
+}
+
+async function openParts(race: Queue, job: Job): Promise<Job[]> {
+  const { unprocessed = [] } = await job.getDependencies({ unprocessed: { count: 1000 } });
+  const ids = unprocessed.map((key) => key.slice(key.lastIndexOf(':') + 1));
+  const parts = await Promise.all(ids.map((part) => race.getJob(part)));
+  return parts.filter((part) => part !== undefined);
+}

@@ -1,7 +1,7 @@
 import { messageOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { within } from './deadline.ts';
-import type { News } from './news.ts';
+import type { News, Topic } from './news.ts';
 
 /** What a change told through Redis can miss is seen after this long at most, in milliseconds. */
 const MAX_AGE_MS = 60_000;
@@ -14,8 +14,8 @@ export interface MasterOptions {
   /** The same in every process that keeps this. */
   name: string;
   log: Logger;
-  /** How changes are told between processes; without it only `maxAgeMs` tells. */
-  news?: News | undefined;
+  /** How changes are told between processes, once it is open; without it only `maxAgeMs` tells. */
+  news?: News | Promise<News> | undefined;
   maxAgeMs?: number;
 }
 
@@ -95,9 +95,15 @@ export function createMaster<T>(load: () => Promise<T>, options: MasterOptions):
     reload().catch(() => {});
   }
 
-  const topic = news?.topic(name, () => {
-    if (kept || running) refresh(); // before the first load there is nothing that could be old
-  });
+  let topic: Topic | undefined;
+  function listen(opened: News): void {
+    if (closed) return;
+    topic = opened.topic(name, () => {
+      if (kept || running) refresh(); // before the first load there is nothing that could be old
+    });
+  }
+  if (news instanceof Promise) news.then(listen, () => {}); // who opens it hears why it failed
+  else if (news) listen(news);
 
   return {
     async get() {

@@ -1,7 +1,6 @@
 import type { RequestListener } from 'node:http';
-import { createNews } from '../cache/news.ts';
+import type { RequestHandler } from 'express';
 import { createMaster } from '../cache/process.ts';
-import { createShared } from '../cache/shared.ts';
 import type { Config } from '../config.ts';
 import { createCheers } from '../db/cheers.ts';
 import { connect } from '../db/connect.ts';
@@ -11,8 +10,8 @@ import { createJobs } from '../jobs/jobs.ts';
 import type { Logger } from '../log.ts';
 import { inside } from '../observe/inside.ts';
 import { createMetrics } from '../observe/metrics.ts';
-import { createApp } from './app.ts';
-import { createRateLimit } from './rate-limit.ts';
+import { afterBoot } from './after-boot.ts';
+import { createApp, type JobDeps } from './app.ts';
 import type { AggregateBody } from './routes/aggregate.ts';
 import { renderBoard } from './routes/home.ts';
 
@@ -33,20 +32,38 @@ export interface Web {
 /** The web role: what a child serves. */
 export function createWeb(config: Config, release: string, log: Logger): Web {
   const database = createDatabase(config.database);
-  const news = config.cacheUrls[0] ? createNews(config.cacheUrls[0], log) : undefined;
+  const later = afterBoot(log);
+  const [cacheUrl] = config.cacheUrls;
+  const news = cacheUrl
+    ? later.open(async () => (await import('../cache/news.ts')).createNews(cacheUrl, log)).opened
+    : undefined;
   const master = createMaster(() => readMaster(database), { name: 'race', log, news });
-  const limit = createRateLimit(config.cacheUrls[0], config.rateLimit, log);
+  const limiter = later.open(async () => {
+    const { createRateLimit } = await import('./rate-limit.ts');
+    return createRateLimit(cacheUrl, config.rateLimit, log);
+  });
+  /** A child that has just begun has counted nothing; the others have. */
+  const limit: RequestHandler = (req, res, next) =>
+    limiter.current ? void limiter.current.middleware(req, res, next) : next();
   const metrics = createMetrics(release);
   const cheers = createCheers(database);
-  const shared = createShared(config.cacheUrls, log);
-  const jobs = createJobs(config.redisUrl, log);
-  const aggregates = shared.namespace<AggregateBody>({
-    name: 'aggregate',
-    version: 1,
-    ttlSeconds: AGGREGATE_SECONDS,
+  const shared = later.open(async () => {
+    const { createShared } = await import('../cache/shared.ts');
+    const nodes = createShared(config.cacheUrls, log);
+    const aggregates = nodes.namespace<AggregateBody>({
+      name: 'aggregate',
+      version: 1,
+      ttlSeconds: AGGREGATE_SECONDS,
+    });
+    return { aggregates, close: () => nodes.close() };
   });
+  const jobs = createJobs(config.redisUrl, log);
+  const aggregates: JobDeps['aggregates'] = {
+    get: async (key, compute) =>
+      await (shared.current ? shared.current.aggregates.get(key, compute) : compute()),
+  };
   const work = { jobs, aggregates, adminPassword: config.adminPassword };
-  const deps = { config, release, log, metrics, database, cheers, master, limit: limit.middleware, work };
+  const deps = { config, release, log, metrics, database, cheers, master, limit, work };
   const listener = createApp(deps);
   return {
     listener,
@@ -54,12 +71,11 @@ export function createWeb(config: Config, release: string, log: Logger): Web {
     async warmUp() {
       await connect(database, log, DATABASE_DEADLINE_MS);
       await renderBoard(deps);
+      later.begin();
     },
     async close() {
       master.close();
-      news?.close();
-      limit.close();
-      shared.close();
+      later.close();
       await jobs.close();
       await database.close();
     },

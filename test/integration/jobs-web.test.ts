@@ -126,6 +126,7 @@ void describe('requests that use jobs', { timeout: 500_000 }, () => {
       createLogger('silent', {}),
     );
     try {
+      await cached.warmUp(); // the cache is opened after the boot
       const at = async (): Promise<string> =>
         (await request(cached.listener).get('/aggregate?delay=1').expect(200)).body.at as string;
       await eventually('it is told again', async () => (await at()) === (await at()));

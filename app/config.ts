@@ -1,7 +1,18 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import * as z from 'zod/mini';
+import {
+  cacheUrlsOf,
+  DATABASE_URLS,
+  databaseOf,
+  isDatabaseUrl,
+  isRedisUrl,
+  redisUrlOf,
+  tlsOf,
+  type Tls,
+} from './addresses.ts';
 import { ConfigError, messageOf } from './errors.ts';
+import { tracingOf, type TracingConfig } from './observe/tracing.ts';
 
 export const ROLES = ['web', 'worker', 'jobs', 'migrate'] as const;
 export type Role = (typeof ROLES)[number];
@@ -16,6 +27,8 @@ export interface DatabaseConfig {
   database: string;
   /** Connections each child keeps at most. */
   pool: number;
+  /** Absent: not encrypted. */
+  tls?: Tls;
 }
 
 export interface JobsConfig {
@@ -46,15 +59,19 @@ export interface Config {
   dropDir: string | undefined;
   /** Of the dashboard; absent: there is none. */
   adminPassword: string | undefined;
-  /** Volatile, one or several nodes; empty: nothing is shared. */
+  /** Volatile, one or several nodes; where there is one Redis, that one. Empty: nothing is shared. */
   cacheUrls: string[];
   logLevel: (typeof LOG_LEVELS)[number];
   trustProxy: boolean | number | string;
+  /** Whether those proxies say by X-Forwarded-Host what the client asked for; else it is in Host. */
+  forwardedHost: boolean;
   bodyLimit: number;
   /** A request without an answer after this long gets one. */
   requestTimeoutMs: number;
   /** Writes from one address in a minute; 0: no limit. */
   rateLimit: number;
+  /** Absent: requests and jobs are not traced. */
+  tracing: TracingConfig | undefined;
 }
 
 /** What a variable is when it is not set; none of them is secret. */
@@ -67,12 +84,20 @@ const DEFAULTS = {
   JOB_CONCURRENCY: '10',
   JOB_LOCK_MS: '30000',
   RACE_CLOCK: '* * * * *',
+  REDIS_TLS_VERIFY: 'true',
   LOG_LEVEL: 'info',
   TRUST_PROXY: 'loopback',
+  FORWARDED_HOST: 'true',
   BODY_LIMIT: '1mb',
   REQUEST_TIMEOUT_MS: '10000',
   RATE_LIMIT: '300',
 };
+
+/**
+ * A dyno is reached through the platform's router only, which adds the client's address last. It leaves Host as it was, and lets
+ * pass what a client says in X-Forwarded-Host.
+ */
+const ON_A_DYNO = { TRUST_PROXY: '1', FORWARDED_HOST: 'false' };
 
 /** Where the pod's volume is mounted; a platform without it has no such folder. */
 const DEFAULT_RUN_DIR = '/run/tasuki';
@@ -85,16 +110,6 @@ const whole = (min: number, max: number) =>
       z.number().check(z.gte(min, `must be ${min} or more`), z.lte(max, `must be ${max} or less`)),
     ),
   );
-
-const url = (protocol: RegExp, example: string) =>
-  z
-    .string()
-    .check(
-      z.refine(
-        (text) => URL.canParse(text) && protocol.test(new URL(text).protocol),
-        `must look like ${example}`,
-      ),
-    );
 
 const Environment = z.object({
   PORT: whole(1, 65_535),
@@ -109,13 +124,31 @@ const Environment = z.object({
   DRAIN_TIMEOUT_MS: whole(0, 3_600_000),
   DATABASE_URL: z
     .string('is required, for example mysql://user@host/database')
-    .check(z.refine(isDatabaseUrl, 'must look like mysql://user@host/database')),
+    .check(
+      z.refine(
+        isDatabaseUrl,
+        'must look like mysql://user@host/database (with ?ssl=off, no-verify or verify if at all)',
+      ),
+    ),
+  DATABASE_TLS: z.optional(
+    z.string().check(z.refine((word) => tlsOf(word) !== undefined, 'must be off, no-verify or verify')),
+  ),
   DATABASE_PASSWORD_FILE: z.optional(z.string()),
   DATABASE_POOL: whole(1, 1000),
-  REDIS_URL: z.optional(url(/^rediss?:$/, 'redis://host:6379')),
-  CACHE_URL: z.optional(
-    z.string().check(z.refine(areRedisUrls, 'must be redis://host:6379, or several with commas between')),
+  REDIS_URL: z.optional(
+    z.string().check(z.refine(isRedisUrl, 'must look like redis://host:6379 or rediss://host:6379')),
   ),
+  CACHE_URL: z.optional(
+    z
+      .string()
+      .check(
+        z.refine(
+          (text) => text.split(',').every(isRedisUrl),
+          'must be redis://host:6379, or several with commas between',
+        ),
+      ),
+  ),
+  REDIS_TLS_VERIFY: z.enum(['true', 'false'], 'must be true or false'),
   JOB_CONCURRENCY: whole(1, 1000),
   JOB_LOCK_MS: whole(1000, 3_600_000),
   RACE_CLOCK: z
@@ -139,6 +172,7 @@ const Environment = z.object({
   RATE_LIMIT: whole(0, 1_000_000_000),
   LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`),
   TRUST_PROXY: z.string(),
+  FORWARDED_HOST: z.enum(['true', 'false'], 'must be true or false'),
   BODY_LIMIT: z.string().check(z.regex(/^\d+(b|kb|mb)?$/i, 'must be a size such as 500kb or 1mb')),
 });
 
@@ -150,8 +184,13 @@ export function loadConfig(env: Record<string, string | undefined>, args: string
   const given = Object.fromEntries(
     Object.entries(env).filter(([, value]) => value !== undefined && value !== ''),
   );
-  const parsed = Environment.safeParse({ ...DEFAULTS, ...given });
-  const problems = parsed.error?.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`) ?? [];
+  const databaseUrl = DATABASE_URLS.find((name) => given[name]) ?? DATABASE_URLS[0];
+  const defaults = { ...DEFAULTS, ...(given.DYNO && ON_A_DYNO) };
+  const parsed = Environment.safeParse({ ...defaults, ...given, DATABASE_URL: given[databaseUrl] });
+  const problems =
+    parsed.error?.issues.map(({ path: [name], message }) => {
+      return `${name === 'DATABASE_URL' ? databaseUrl : String(name)} ${message}`;
+    }) ?? [];
 
   const role = ROLES.find((name) => name === (args[0] ?? 'web'));
   if (!role) problems.push(`role "${args[0]}" is unknown; known: ${ROLES.join(', ')}`);
@@ -161,6 +200,7 @@ export function loadConfig(env: Record<string, string | undefined>, args: string
 
   const password = readPassword('DATABASE_PASSWORD_FILE', given, problems);
   const adminPassword = readPassword('ADMIN_PASSWORD_FILE', given, problems) ?? given.ADMIN_PASSWORD;
+  const tracing = tracingOf(given, problems);
   const runDir = given.RUN_DIR ?? (existsSync(DEFAULT_RUN_DIR) ? DEFAULT_RUN_DIR : undefined);
   if (given.RUN_DIR && !existsSync(given.RUN_DIR)) problems.push(`RUN_DIR ${given.RUN_DIR} does not exist`);
 
@@ -176,8 +216,8 @@ export function loadConfig(env: Record<string, string | undefined>, args: string
     controlSocket: ok.CONTROL_SOCKET,
     assetsDir: ok.ASSETS_DIR,
     drainTimeoutMs: ok.DRAIN_TIMEOUT_MS,
-    database: databaseOf(ok.DATABASE_URL, password, ok.DATABASE_POOL),
-    redisUrl: ok.REDIS_URL,
+    database: databaseOf(ok.DATABASE_URL, password, ok.DATABASE_POOL, ok.DATABASE_TLS),
+    redisUrl: ok.REDIS_URL && redisUrlOf(ok.REDIS_URL, ok),
     jobs: {
       concurrency: ok.JOB_CONCURRENCY,
       lockMs: ok.JOB_LOCK_MS,
@@ -185,17 +225,15 @@ export function loadConfig(env: Record<string, string | undefined>, args: string
     },
     dropDir: ok.DROP_DIR,
     adminPassword,
-    cacheUrls: ok.CACHE_URL?.split(',') ?? [],
+    cacheUrls: cacheUrlsOf(ok),
     logLevel: ok.LOG_LEVEL,
     trustProxy: trustOf(ok.TRUST_PROXY),
+    forwardedHost: ok.FORWARDED_HOST === 'true',
     bodyLimit: bytesOf(ok.BODY_LIMIT),
     requestTimeoutMs: ok.REQUEST_TIMEOUT_MS,
     rateLimit: ok.RATE_LIMIT,
+    tracing,
   };
-}
-
-function areRedisUrls(text: string): boolean {
-  return text.split(',').every((one) => URL.canParse(one) && /^rediss?:$/.test(new URL(one).protocol));
 }
 
 function readPassword(
@@ -211,24 +249,6 @@ function readPassword(
     problems.push(`${variable} cannot be read: ${messageOf(error)}`);
     return undefined;
   }
-}
-
-function isDatabaseUrl(text: string): boolean {
-  if (!URL.canParse(text)) return false;
-  const { protocol, hostname, username, pathname } = new URL(text);
-  return protocol === 'mysql:' && hostname !== '' && username !== '' && /^\/[^/]+$/.test(pathname);
-}
-
-function databaseOf(text: string, passwordFromFile: string | undefined, pool: number): DatabaseConfig {
-  const { hostname, port, username, password, pathname } = new URL(text);
-  return {
-    host: hostname.replace(/^\[|\]$/g, ''),
-    port: port === '' ? 3306 : Number(port),
-    user: decodeURIComponent(username),
-    password: passwordFromFile ?? decodeURIComponent(password),
-    database: decodeURIComponent(pathname.slice(1)),
-    pool,
-  };
 }
 
 /** Express's "trust proxy": true, false, a number of hops, or addresses. */

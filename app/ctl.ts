@@ -96,8 +96,7 @@ switch (command) {
     once({ do: 'health' }, (result) => (process.exitCode = result.healthy === true ? 0 : 1));
     break;
   case 'cache': {
-    const urls = (process.env.CACHE_URL ?? '').split(',').filter(Boolean);
-    look(async ({ printCache }) => void (process.exitCode = (await printCache(urls)) ? 0 : 1));
+    look(async ({ printCache }) => void (process.exitCode = (await printCache(process.env)) ? 0 : 1));
     break;
   }
   case 'metrics':

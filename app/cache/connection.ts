@@ -1,4 +1,5 @@
 import { Redis } from 'ioredis';
+import { redisTls } from '../addresses.ts';
 import { messageOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
 
@@ -23,6 +24,7 @@ export interface Connection {
 export function openConnection(url: string, lost: string, log: Logger): Connection {
   const name = nameOf(url);
   const redis = new Redis(url, {
+    ...redisTls(url),
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     autoResubscribe: false, // news.ts does it, because it must know when

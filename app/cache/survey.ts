@@ -1,5 +1,7 @@
 import { Redis } from 'ioredis';
+import { redisTls } from '../addresses.ts';
 import { messageOf } from '../errors.ts';
+import { PREFIX as JOBS } from '../jobs/queues.ts';
 import { nameOf } from './connection.ts';
 import { within } from './deadline.ts';
 import { createTally, type SurveyedNamespace, type Tally } from './tally.ts';
@@ -44,7 +46,12 @@ export async function survey(urls: readonly string[], options: SurveyOptions = {
 async function surveyNode(url: string, tally: Tally, options: SurveyOptions): Promise<SurveyedNode> {
   const { maxKeys = 100_000, maxMs = 10_000 } = options;
   const result: SurveyedNode = { node: nameOf(url), keys: 0, complete: false, problem: null };
-  const redis = new Redis(url, { lazyConnect: true, connectTimeout: COMMAND_MS, retryStrategy: null });
+  const redis = new Redis(url, {
+    ...redisTls(url),
+    lazyConnect: true,
+    connectTimeout: COMMAND_MS,
+    retryStrategy: null,
+  });
   let reason: unknown;
   redis.on('error', (error) => (reason = error)); // says more than the "connection is closed" that commands reject with
   const seen = new Set<string>(); // SCAN may show a key twice
@@ -54,7 +61,8 @@ async function surveyNode(url: string, tally: Tally, options: SurveyOptions): Pr
     await within(COMMAND_MS, redis.connect());
     while (!result.complete && seen.size < maxKeys && performance.now() < end) {
       const [after, found] = await within(COMMAND_MS, redis.scan(cursor, 'COUNT', BATCH));
-      const unseen = [...new Set(found)].filter((key) => !seen.has(key));
+      const cached = found.filter((key) => !key.startsWith(`${JOBS}:`)); // where there is one Redis for both
+      const unseen = [...new Set(cached)].filter((key) => !seen.has(key));
       const keys = unseen.slice(0, maxKeys - seen.size);
       await look(redis, keys, tally);
       for (const key of keys) seen.add(key);

@@ -31,6 +31,7 @@ export function createDatabase(config: DatabaseConfig): Database {
     user: config.user,
     password: config.password,
     database: config.database,
+    ...(config.tls && { ssl: config.tls }),
     connectionLimit: config.pool,
     maxIdle: config.pool,
     queueLimit: QUEUE_LIMIT,
@@ -138,8 +139,16 @@ function isFull(error: unknown): boolean {
   return error instanceof Error && error.message === 'Queue limit reached.';
 }
 
+/** A server without TLS, or with a certificate that is not believed, is the same the next time. */
+function isTlsRefused({ code, message }: NodeJS.ErrnoException): boolean {
+  return (
+    code === 'HANDSHAKE_NO_SSL_SUPPORT' || (code === 'HANDSHAKE_SSL_ERROR' && /certificate/i.test(message))
+  );
+}
+
 /** A lost or refused connection and a full queue mean "try again later"; everything else is a fault of ours. */
 function translate(error: NodeJS.ErrnoException & { fatal?: boolean }): Error {
+  if (isTlsRefused(error)) return error;
   if (isFull(error) || error.fatal === true || UNAVAILABLE.has(error.code ?? ''))
     return new Unavailable('the database', error);
   return error.message.includes('closed state') ? new Unavailable('the database', error) : error;

@@ -1,4 +1,5 @@
 import { Redis } from 'ioredis';
+import { redisTls } from '../addresses.ts';
 import { nameOf } from '../cache/connection.ts';
 import { messageOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
@@ -14,6 +15,7 @@ const MAX_RETRY_MS = 2000;
  */
 export function openRedis(url: string, purpose: 'worker' | 'request', log: Logger): Redis {
   const redis = new Redis(url, {
+    ...redisTls(url),
     connectionName: `tasuki-${purpose}`,
     disableClientInfo: true,
     connectTimeout: CONNECT_TIMEOUT_MS,

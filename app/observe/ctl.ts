@@ -21,9 +21,12 @@ export async function printHeap(): Promise<void> {
 }
 
 /** `ctl cache`: what the shared cache holds, by namespace. Fails when a key has no lifetime, or a node does not answer. */
-export async function printCache(urls: string[]): Promise<boolean> {
-  const { survey } = await import('../cache/survey.ts');
-  const { nodes, namespaces } = await survey(urls);
+export async function printCache(env: NodeJS.ProcessEnv): Promise<boolean> {
+  const [{ survey }, { cacheUrlsOf }] = await Promise.all([
+    import('../cache/survey.ts'),
+    import('../addresses.ts'),
+  ]);
+  const { nodes, namespaces } = await survey(cacheUrlsOf(env));
   console.table(nodes);
   console.table(namespaces);
   return (

@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict';
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import {
   APP_IMAGE,
@@ -10,6 +14,33 @@ import {
   type Stack,
 } from '../support/containers.ts';
 import { ask } from '../support/proxy.ts';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+interface ImageConfig {
+  User: string;
+  Labels: Record<string, string>;
+  Healthcheck: { Test: string[] };
+}
+
+/** Owner, rights, sum and name of each file of the app in an image. */
+async function sumsOf(image: string): Promise<string> {
+  const script =
+    'cd / && find /app -type f | sort | while read f; do echo "$(stat -c %U:%a $f) $(sha256sum $f)"; done';
+  return await docker([
+    'run',
+    '--rm',
+    '--user',
+    'root',
+    '--network',
+    'none',
+    '--entrypoint',
+    'sh',
+    image,
+    '-c',
+    script,
+  ]);
+}
 
 /** The image as built and the stack as shipped. */
 void describe('the image and the stack', () => {
@@ -39,6 +70,68 @@ void describe('the image and the stack', () => {
         file,
         /^\/app\/([\w-]+\.js(\.map)?|package\.json|assets\/[\w./-]+|dashboard\/[\w./-]+|migrations\/[\w-]+\.sql)$/,
       );
+  });
+
+  void test('another build of the same source holds the same, byte for byte', async () => {
+    const [again, folder] = ['tasuki-test:again', await mkdtemp(join(tmpdir(), 'tasuki-again-'))];
+    try {
+      for (const part of [
+        'Dockerfile',
+        '.dockerignore',
+        'package.json',
+        'package-lock.json',
+        'build.ts',
+        'app',
+      ])
+        await cp(join(ROOT, part), join(folder, part), { recursive: true });
+      // Both make the engine do its work again, behind the packages: a file that nobody imports, and another revision.
+      await writeFile(join(folder, 'app/unused.ts'), `export const at = ${Date.now()};\n`);
+      const revision = ['--build-arg', `REVISION=${Date.now()}`];
+      await docker(['build', '--quiet', '--tag', again, ...revision, folder], 300_000);
+      const first = await sumsOf(APP_IMAGE);
+      assert.match(first, / \/app\/main\.js$/m);
+      assert.match(first, / \/app\/\.compile-cache\//m);
+      assert.equal(await sumsOf(again), first);
+      const layers = async (image: string) => await docker(['inspect', '-f', '{{.RootFS.Layers}}', image]);
+      assert.notEqual(
+        await layers(again),
+        await layers(APP_IMAGE),
+        'the layers of the first would be no second build',
+      );
+    } finally {
+      await execa('docker', ['rmi', again], { reject: false, timeout: 30_000 });
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  void test('the image says what it is and when it is well, and its user is not root', async () => {
+    const text = await docker(['inspect', '--format', '{{json .Config}}', APP_IMAGE]);
+    const { User, Labels, Healthcheck } = JSON.parse(text) as ImageConfig;
+    assert.equal(User, 'node');
+    for (const label of ['title', 'description', 'licenses', 'revision'])
+      assert.ok(Labels[`org.opencontainers.image.${label}`], label);
+    assert.deepEqual(Healthcheck.Test, ['CMD', 'node', 'ctl', 'health']);
+    const health = ['inspect', '--format', '{{.State.Health.Status}}', await stack.container('app')];
+    assert.equal(await docker(health), 'healthy', 'compose.yaml has no check of its own for it');
+    // Where nothing serves, the check says so.
+    const alone = ['run', '--rm', '--network', 'none', '--entrypoint', 'node', APP_IMAGE, 'ctl', 'health'];
+    assert.equal((await execa('docker', alone, { reject: false, timeout: 20_000 })).exitCode, 1);
+  });
+
+  void test('what the app loads has been compiled in the image', async () => {
+    const env = [
+      '--env',
+      'NODE_DEBUG_NATIVE=COMPILE_CACHE',
+      '--env',
+      'DATABASE_URL=mysql://nobody@127.0.0.1/none',
+    ];
+    const args = ['run', '--rm', '--read-only', '--network', 'none', ...env, APP_IMAGE];
+    // It loads BullMQ, pino and zod, and ends at once.
+    const { all } = await execa('docker', [...args, 'jobs'], { all: true, reject: false, timeout: 20_000 });
+    const loaded = all.matchAll(/V8 code cache for ESM file:\/\/\/app\/(\S+) was (\w+)/g);
+    const outcomes = new Map(Array.from(loaded, ([, file, outcome]) => [file, outcome]));
+    assert.ok(outcomes.has('main.js') && outcomes.size >= 5, [...outcomes.keys()].join());
+    assert.deepEqual(new Set(outcomes.values()), new Set(['accepted']));
   });
 
   void test('an app that is configured wrongly says all of it and exits 78', async () => {

@@ -13,14 +13,20 @@ const requireBanner =
   "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);";
 
 // `import` of node:http evaluates all its exports, and one is a getter that loads undici: 25 ms in each process.
+// The exporter of traces imports it late, and takes two of the exports.
 const lightHttp: Plugin = {
   name: 'light-http',
   setup(builder) {
-    builder.onResolve({ filter: /^(node:)?http$/ }, ({ kind, path }) =>
-      kind === 'import-statement' ? { path, namespace: 'light-http' } : undefined,
-    );
+    builder.onResolve({ filter: /^(node:)?http$/ }, ({ kind, path, importer }) => {
+      if (kind === 'import-statement') return { path, namespace: 'light-http' };
+      const late = kind === 'dynamic-import' && importer.includes('otlp-exporter-base');
+      return late ? { path, namespace: 'late-http' } : undefined;
+    });
     builder.onLoad({ filter: /.*/, namespace: 'light-http' }, () => ({
       contents: "module.exports = process.getBuiltinModule('node:http');",
+    }));
+    builder.onLoad({ filter: /.*/, namespace: 'late-http' }, () => ({
+      contents: "export const { Agent, request } = process.getBuiltinModule('node:http');",
     }));
   },
 };
@@ -39,6 +45,17 @@ const rarelyUsed: Plugin = {
           ? "exports.Client = function (...args) { return new (require('ssh2').Client)(...args); };"
           : `module.exports = new Proxy({}, { get: (_, key) => require('${path}')[key] });`,
     }));
+  },
+};
+
+// The library of the figures loads OpenTelemetry's API for a feature that nobody switched on.
+const noExemplars: Plugin = {
+  name: 'no-exemplars',
+  setup(builder) {
+    builder.onResolve({ filter: /^@opentelemetry\/api$/ }, ({ importer, path }) =>
+      importer.includes('@prometheus-io') ? { path, namespace: 'no-exemplars' } : undefined,
+    );
+    builder.onLoad({ filter: /.*/, namespace: 'no-exemplars' }, () => ({ contents: 'module.exports = {};' }));
   },
 };
 
@@ -76,7 +93,7 @@ async function bundle(target: Target): Promise<string[]> {
     logLevel: 'warning',
     chunkNames: 'chunk-[name]-[hash]',
     banner: { js: requireBanner },
-    plugins: [lightHttp, rarelyUsed],
+    plugins: [lightHttp, rarelyUsed, noExemplars],
     ...target,
   });
   return Object.keys(metafile?.outputs ?? {});

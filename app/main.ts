@@ -1,6 +1,7 @@
+import { isatty } from 'node:tty';
 import type { Config } from './config.ts';
 import { ConfigError, EXIT_CONFIG, messageOf } from './errors.ts';
-import { currentRelease, isSupervisor, serve } from './handover/index.ts';
+import { currentRelease, isSupervisor, serve, type Log } from './handover/index.ts';
 import { readRecord } from './handover/record.ts';
 
 /** The release phase may run before the database has booted. */
@@ -21,11 +22,25 @@ async function main(): Promise<void> {
  */
 async function supervise(role: string | undefined): Promise<void> {
   const prepare = async (): Promise<void> => await publish(await config);
-  const supervising = serve(null, { prepare, ...(role === 'worker' && { stay: onlyInChildren }) });
+  const readable = isatty(1) && { log: await terminalLog() };
+  const supervising = serve(null, {
+    prepare,
+    ...readable,
+    ...(role === 'worker' && { stay: onlyInChildren }),
+  });
   supervising.catch(() => {}); // the configuration may be the reason, and is the better message
   const config = readConfig();
   await config;
   await supervising;
+}
+
+/** Somebody started this by hand, and reads along. */
+async function terminalLog(): Promise<Log> {
+  const { readable } = await import('./log-terminal.ts');
+  return (level, msg, fields) => {
+    const line = { level, time: new Date().toISOString(), msg, ...fields };
+    process.stdout.write(readable(JSON.stringify(line)));
+  };
 }
 
 /** Puts the static files where the proxy serves them. Where that fails it asks the app for them: a reason to warn, no more. */

@@ -1,6 +1,7 @@
 import { ReplyError, type Redis } from 'ioredis';
-import type { Logger } from '../log.ts';
 import { createBreaker } from '../breaker.ts';
+import type { Logger } from '../log.ts';
+import { timed } from '../observe/context.ts';
 import { openConnection } from './connection.ts';
 import { within } from './deadline.ts';
 import { checkLifetime } from './lifetime.ts';
@@ -34,7 +35,7 @@ export function openNode(url: string, log: Logger, deadlineMs = DEADLINE_MS): Ca
     if (redis.status !== 'ready') throw new Error(`cache node ${name} is not connected`);
     if (!breaker.allows()) throw new Error(`cache node ${name} is left alone`);
     try {
-      const answer = await within(deadlineMs, command(redis));
+      const answer = await timed('cache', () => within(deadlineMs, command(redis)));
       breaker.answered();
       return answer;
     } catch (error) {

@@ -9,7 +9,7 @@ import { describe, type Log, type Recycle, type ServeOptions } from './protocol.
 import { INITIAL_RELEASE } from './record.ts';
 import { Supervisor } from './supervisor.ts';
 
-export type { Drain, ServeOptions, Stay } from './protocol.ts';
+export type { Drain, Log, ServeOptions, Stay } from './protocol.ts';
 
 /** Where the supervisor is reached from inside the instance, when the options name no other place. */
 export const DEFAULT_CONTROL_SOCKET = '/tmp/tasuki.sock';

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { FlowProducer, type Job, type Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
+import { carried, cause } from '../observe/context.ts';
 import type { BatchState, WantedBatch } from './jobs.ts';
 import type { StatisticsData } from './kinds/statistics.ts';
 import { BACKGROUND, PREFIX } from './queues.ts';
@@ -12,18 +13,19 @@ import { BACKGROUND, PREFIX } from './queues.ts';
 export async function startBatch(redis: Redis, { teams, pause, fail }: WantedBatch): Promise<string> {
   const flows = new FlowProducer({ connection: redis, prefix: PREFIX });
   const id = `batch-${randomUUID()}`;
+  const [trace, caused] = [carried(), cause()];
   const attempts = BACKGROUND.attempts ?? 1;
   const children = teams.map((team) => ({
     name: 'statistics',
     queueName: 'race',
-    data: { batch: id, team, pause, fail: team === fail ? attempts : 0 } satisfies StatisticsData,
-    opts: { ...BACKGROUND, jobId: `${id}-${team}` },
+    data: { batch: id, team, pause, fail: team === fail ? attempts : 0, ...caused } satisfies StatisticsData,
+    opts: { ...BACKGROUND, ...trace, jobId: `${id}-${team}` },
   }));
   await flows.add({
     name: 'batch',
     queueName: 'race',
-    data: { teams },
-    opts: { ...BACKGROUND, jobId: id },
+    data: { teams, ...caused },
+    opts: { ...BACKGROUND, ...trace, jobId: id },
     children,
   });
   return id;

@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis';
 import { messageOf } from '../errors.ts';
 import type { Drain, Stay } from '../handover/index.ts';
 import type { Logger } from '../log.ts';
+import { requestOf } from './process.ts';
 import { PREFIX, QUEUES, type QueueName } from './queues.ts';
 
 /** How long handing back may take after the deadline; then the jobs count as stalled, and others take them. */
@@ -100,7 +101,8 @@ export class Consumer implements Stay {
     worker.on('error', (error) => this.#tell(error));
     worker.on('failed', (job, error) => {
       const { id, name, attemptsMade } = job ?? {};
-      this.#options.log.warn({ id, name, attemptsMade, reason: error.message }, 'job failed');
+      const line = { id, name, ...(job && requestOf(job)), attemptsMade, reason: error.message };
+      this.#options.log.warn(line, 'job failed');
     });
     worker.on('stalled', (id) =>
       this.#options.log.warn({ id, queue }, 'job stalled: taken from a dead worker'),
@@ -123,7 +125,7 @@ export class Consumer implements Stay {
       if (!control.signal.aborted) throw error;
       await job.moveToWait(token);
       this.#handedBack += 1;
-      this.#options.log.info({ id: job.id, name: job.name }, 'job handed back');
+      this.#options.log.info({ id: job.id, name: job.name, ...requestOf(job) }, 'job handed back');
       throw new WaitingError(); // tells BullMQ that the job is not its any more
     } finally {
       this.#running.delete(control);

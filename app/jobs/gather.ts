@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
+import { carried, cause } from '../observe/context.ts';
 import type { Asked, Gathered } from './jobs.ts';
 import type { SourceData, SourceReply } from './kinds/source.ts';
 import { SOURCE } from './queues.ts';
@@ -61,11 +62,12 @@ export function createReplies(subscriber: Redis, queue: Queue): Replies {
       const timer = setTimeout(resolve, deadlineMs);
       try {
         const until = Date.now() + deadlineMs;
+        const [trace, caused] = [carried(), cause()];
         await queue.addBulk(
           asked.map((one) => ({
             name: 'source',
-            data: { ...one, until, channel, request } satisfies SourceData,
-            opts: { ...SOURCE, jobId: `${request}-${one.source}` },
+            data: { ...one, until, channel, request, ...caused } satisfies SourceData,
+            opts: { ...SOURCE, ...trace, jobId: `${request}-${one.source}` },
           })),
         );
         await promise;

@@ -9,6 +9,7 @@ import type { Stay } from '../handover/index.ts';
 import type { Logger } from '../log.ts';
 import { inside } from '../observe/inside.ts';
 import { createMetrics } from '../observe/metrics.ts';
+import { openTracing } from '../observe/tracing.ts';
 import { Consumer } from './consumer.ts';
 import { DropFolder } from './drop/folder.ts';
 import { createImport } from './drop/import.ts';
@@ -19,6 +20,7 @@ import { createReadiness } from './readiness.ts';
 import { openRedis, untilReady } from './redis.ts';
 import { scheduleClock } from './schedule.ts';
 import { together } from './together.ts';
+import { traced } from './traced.ts';
 
 /** What a worker needs may be booting for the first time; it waits this long for each. */
 const BOOT_DEADLINE_MS = 120_000;
@@ -46,7 +48,8 @@ export function createWorker(
   const redis = openRedis(redisUrl, 'worker', log);
   const race = new Queue('race', queueOptions(redis));
   race.on('error', () => {}); // told where the connection is opened
-  const perform = createProcess(kinds, { database, runs, redis, race, log });
+  const tracing = openTracing(config.tracing, { role: 'worker', release }, log);
+  const perform = traced(createProcess(kinds, { database, runs, redis, race, log }), tracing);
   const importFile = createImport(runs);
   const metrics = createMetrics(release);
   let staying: Stay | undefined;
@@ -64,9 +67,10 @@ export function createWorker(
     async warmUp() {
       await Promise.all([connect(database, log, BOOT_DEADLINE_MS), untilReady(redis, BOOT_DEADLINE_MS)]);
       await scheduleClock(race, jobs.clock);
+      await tracing.ready;
     },
     async close() {
-      await race.close();
+      await Promise.all([tracing.close(), race.close()]);
       redis.disconnect();
       await database.close();
     },

@@ -64,9 +64,16 @@ export function createProcess(kinds: Record<string, Kind>, tools: Tools): Proces
       tell: (percent) => job.updateProgress(percent),
       once: (effect) => tools.runs.once(id, effect, signal),
     });
-    tools.log.debug({ queue, id, name: job.name, ms: Math.round(performance.now() - start) }, 'job');
+    const line = { queue, id, name: job.name, ...requestOf(job), ms: Math.round(performance.now() - start) };
+    tools.log[kind.writes ? 'info' : 'debug'](line, 'job');
     return result;
   };
+}
+
+/** The id of the request that caused the job, as the proxy's and the app's logs have it; none where it was a clock or a file. */
+export function requestOf({ data }: Job): { requestId?: string } {
+  const { requestId } = (data ?? {}) as { requestId?: string };
+  return requestId === undefined ? {} : { requestId };
 }
 
 /** Ids the queue made itself begin anew at 1 in a Redis that lost its data. */

@@ -1,10 +1,8 @@
-import { Session } from 'node:inspector/promises';
 import type { RequestListener, ServerResponse } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
-import v8 from 'node:v8';
 import { messageOf } from '../errors.ts';
 import { childSockets } from '../handover/index.ts';
-import { sum, type Metrics } from './metrics.ts';
+import type { Metrics } from './metrics.ts';
 import { getOver, textOf } from './socket.ts';
 
 const SCRAPE_TIMEOUT_MS = 1000;
@@ -22,7 +20,7 @@ export function inside(listener: RequestListener, metrics: Metrics): RequestList
     const answers: Record<string, () => Promise<void>> = {
       '/_/metrics': async () => sendJson(res, await metrics.read()),
       '/_/profile': async () => sendJson(res, await profile(Number(searchParams.get('seconds')))),
-      '/_/heap': async () => void v8.getHeapSnapshot().pipe(res),
+      '/_/heap': async () => void (await import('node:v8')).getHeapSnapshot().pipe(res),
     };
     const answer = answers[pathname];
     if (!answer) return listener(req, res);
@@ -41,6 +39,7 @@ export async function summedMetrics(): Promise<{ text: string; contentType: stri
       return JSON.parse(await textOf(res)) as object[];
     }),
   );
+  const { sum } = await import('./metrics.ts');
   return await sum(answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : [])));
 }
 
@@ -48,6 +47,7 @@ export async function summedMetrics(): Promise<{ text: string; contentType: stri
 async function profile(seconds: number): Promise<object> {
   if (!(seconds > 0 && seconds <= MAX_PROFILE_SECONDS))
     throw new RangeError(`seconds must be more than 0 and at most ${MAX_PROFILE_SECONDS}`);
+  const { Session } = await import('node:inspector/promises');
   const session = new Session();
   session.connect();
   try {

@@ -7,9 +7,11 @@ import type { LazyJobs } from '../jobs/jobs.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import { follow } from '../observe/requests.ts';
+import type { LateTracing } from '../observe/tracing.ts';
 import { assets } from './assets.ts';
+import { createBoardPage } from './board-page.ts';
 import { handleErrors, notFound } from './errors.ts';
-import { identify } from './identity.ts';
+import { identify, ignoreForwardedHost } from './identity.ts';
 import { admin } from './routes/admin.ts';
 import { aggregate, type Kept } from './routes/aggregate.ts';
 import { batches } from './routes/batches.ts';
@@ -21,6 +23,7 @@ import { slow } from './routes/slow.ts';
 import { update } from './routes/update.ts';
 import { securityHeaders } from './security.ts';
 import { limitTime } from './time-limit.ts';
+import { trustProxy } from './trust-proxy.ts';
 
 /** What the routes that use the job queues need. */
 export interface JobDeps {
@@ -33,12 +36,15 @@ export interface JobDeps {
 
 /** What the routes need; tests give their own. */
 export interface Deps {
-  config: Pick<Config, 'trustProxy' | 'bodyLimit' | 'logLevel' | 'requestTimeoutMs'>;
+  config: Pick<Config, 'trustProxy' | 'bodyLimit' | 'logLevel' | 'requestTimeoutMs'> &
+    Partial<Pick<Config, 'forwardedHost'>>;
   release: string;
   log: Logger;
   database: Pick<Database, 'read'>;
   cheers: Cheers;
   metrics: Metrics;
+  /** Absent: requests are not traced. */
+  tracing?: Pick<LateTracing, 'current'>;
   /** Teams, legs and runners, kept in the process. */
   master: { get(): Promise<Master> };
   /** Before routes that write. */
@@ -53,15 +59,17 @@ export function createApp(deps: Deps): Express {
   app.disable('x-powered-by');
   app.disable('etag'); // every page here is fresh; hashing it would buy nothing
   app.set('query parser', 'simple'); // never throws, makes no nested objects of foreign input
-  app.set('trust proxy', deps.config.trustProxy);
+  trustProxy(app, deps.config.trustProxy);
 
   const answerError = handleErrors(deps.log);
   app.use(identify(deps.release));
-  app.use(follow(deps.log, deps.metrics));
+  if (deps.config.forwardedHost === false) app.use(ignoreForwardedHost);
+  app.use(follow(deps.log, deps.metrics, deps.tracing));
   app.use(limitTime(deps.config.requestTimeoutMs, answerError));
   app.use(securityHeaders);
-  app.use(home(deps));
-  app.use(update(deps));
+  const page = createBoardPage(deps);
+  app.use(home(page));
+  app.use(update(deps, page));
   app.use(echo(deps));
   app.use(slow(deps));
   if (deps.work) {

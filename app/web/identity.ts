@@ -20,3 +20,9 @@ export function identify(release: string): RequestHandler {
 export function requestId(res: Response): string {
   return res.locals.id as string;
 }
+
+/** For a proxy that is trusted, but does not set this header: then it is the client's own word. */
+export const ignoreForwardedHost: RequestHandler = (req, _res, next) => {
+  delete req.headers['x-forwarded-host'];
+  next();
+};

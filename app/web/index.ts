@@ -9,11 +9,12 @@ import { readMaster } from '../db/teams.ts';
 import { createJobs } from '../jobs/jobs.ts';
 import type { Logger } from '../log.ts';
 import { inside } from '../observe/inside.ts';
-import { createMetrics } from '../observe/metrics.ts';
+import { createLateMetrics } from '../observe/late-metrics.ts';
+import { openTracing } from '../observe/tracing.ts';
 import { afterBoot } from './after-boot.ts';
 import { createApp, type JobDeps } from './app.ts';
 import type { AggregateBody } from './routes/aggregate.ts';
-import { renderBoard } from './routes/home.ts';
+import { FIRST, REST, warmUpRoutes } from './warm-up.ts';
 
 /** A database that boots for the first time needs half a minute on a small machine. */
 const DATABASE_DEADLINE_MS = 120_000;
@@ -24,7 +25,7 @@ export interface Web {
   listener: RequestListener;
   /** What only `ctl` reaches. */
   inside: RequestListener;
-  /** Opens the connections and renders the page once, so that the first visitor waits for neither. */
+  /** Opens the connections and asks for the board once, so that the first visitor waits for neither. */
   warmUp: () => Promise<void>;
   close: () => Promise<void>;
 }
@@ -45,7 +46,10 @@ export function createWeb(config: Config, release: string, log: Logger): Web {
   /** A child that has just begun has counted nothing; the others have. */
   const limit: RequestHandler = (req, res, next) =>
     limiter.current ? void limiter.current.middleware(req, res, next) : next();
-  const metrics = createMetrics(release);
+  const metrics = createLateMetrics(async () =>
+    (await import('../observe/metrics.ts')).createMetrics(release),
+  );
+  const tracing = openTracing(config.tracing, { role: 'web', release }, log);
   const cheers = createCheers(database);
   const shared = later.open(async () => {
     const { createShared } = await import('../cache/shared.ts');
@@ -63,20 +67,26 @@ export function createWeb(config: Config, release: string, log: Logger): Web {
       await (shared.current ? shared.current.aggregates.get(key, compute) : compute()),
   };
   const work = { jobs, aggregates, adminPassword: config.adminPassword };
-  const deps = { config, release, log, metrics, database, cheers, master, limit, work };
+  const deps = { config, release, log, metrics, tracing, database, cheers, master, limit, work };
   const listener = createApp(deps);
+  later.open(async () => {
+    await metrics.open();
+    await warmUpRoutes(listener, REST);
+    return { close() {} };
+  });
   return {
     listener,
     inside: inside(listener, metrics),
     async warmUp() {
       await connect(database, log, DATABASE_DEADLINE_MS);
-      await renderBoard(deps);
+      await warmUpRoutes(listener, FIRST);
+      await tracing.ready;
       later.begin();
     },
     async close() {
       master.close();
       later.close();
-      await jobs.close();
+      await Promise.all([tracing.close(), jobs.close()]);
       await database.close();
     },
   };

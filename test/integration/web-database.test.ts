@@ -74,6 +74,27 @@ void describe('the app with its database', () => {
     assert.match(page.text, /<output>3<\/output>/);
   });
 
+  void test('a page with the seeded race and all the cheers it shows is about 40 KB, read from the database each time', async () => {
+    const database = createDatabase(loadConfig(env).database);
+    const texts = ['Fight! Two more kilometres', 'Go go go!', 'What a leg, Ren. See you at Lake Ashi!'];
+    const rows = Array.from({ length: 100 }, (_, n) => [`full-${n}`, (n % 20) + 1, texts[n % 3] ?? '', 'v1']);
+    const places = rows.map(() => '(?, ?, ?, ?, UTC_TIMESTAMP(3))').join(',');
+    try {
+      await database.write(
+        `INSERT INTO cheers (id, team_id, text, release_id, at) VALUES ${places}`,
+        rows.flat(),
+      );
+      const { text } = await request(web.listener).get('/').expect(200);
+      const bytes = Buffer.byteLength(text);
+      assert.ok(bytes > 38_000 && bytes < 43_000, `${bytes} bytes`);
+      await database.write("UPDATE cheers SET text = 'said again' WHERE id = 'full-99'");
+      const { text: next } = await request(web.listener).get('/').expect(200);
+      assert.match(next, /said again/);
+    } finally {
+      await database.close();
+    }
+  });
+
   void test('a database that hangs costs a request its deadline and a 503, and is used again when it is back', async () => {
     const mysql = await stack.container('mysql');
     await docker(['pause', mysql]);

@@ -89,11 +89,17 @@ void test('a long step shows its latest line at least every ten seconds', async 
 void test('the stack is read from what Compose prints, with names other than the defaults', () => {
   const config = {
     'x-deploy': { service: 'web', pod: 'net' },
-    services: { web: { image: 'shop:v7' }, net: { ports: [{ target: 80, published: '9090' }] } },
+    services: {
+      web: { image: 'shop:v7' },
+      net: { ports: [{ target: 80, published: '9090' }] },
+      worker: { image: 'shop:v1' },
+      clock: { image: 'shop:v1' },
+    },
   };
   assert.deepEqual(parseStack(JSON.stringify(config)), {
     service: 'web',
     image: 'shop:v7',
+    images: ['shop:v7', 'shop:v1'],
     pod: 'net',
     port: 9090,
   });

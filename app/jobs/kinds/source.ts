@@ -13,6 +13,8 @@ export interface SourceData {
   /** Where the request waits. */
   channel: string;
   request: string;
+  /** Of the HTTP request, for the log. */
+  requestId?: string;
 }
 
 /** What is said on the channel, once for each source. */

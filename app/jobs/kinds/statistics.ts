@@ -9,6 +9,8 @@ export interface StatisticsData {
   pause: number;
   /** So many runs fail, as if something were broken. */
   fail: number;
+  /** Of the HTTP request that began the batch, for the log. */
+  requestId?: string;
 }
 
 interface LegRow {

@@ -1,6 +1,7 @@
 import { messageOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { within } from './deadline.ts';
+import { laterRun } from './later-run.ts';
 import type { News, Topic } from './news.ts';
 
 /** What a change told through Redis can miss is seen after this long at most, in milliseconds. */
@@ -43,8 +44,7 @@ export interface Master<T> {
 export function createMaster<T>(load: () => Promise<T>, options: MasterOptions): Master<T> {
   const { name, log, news, maxAgeMs = MAX_AGE_MS } = options;
   let kept: { value: T; at: number } | undefined;
-  let running: Promise<T> | undefined;
-  let next: Promise<T> | undefined;
+  let first: Promise<T> | undefined;
   let timer: NodeJS.Timeout | undefined;
   let closed = false;
   let failing = false;
@@ -78,17 +78,7 @@ export function createMaster<T>(load: () => Promise<T>, options: MasterOptions):
     }
   }
 
-  /** A load that begins after this call: one that is running may have read what was before, so another follows it. */
-  function reload(): Promise<T> {
-    if (!running) return (running = run().finally(() => (running = undefined)));
-    next ??= running.then(follow, follow);
-    return next;
-  }
-
-  function follow(): Promise<T> {
-    next = undefined;
-    return reload();
-  }
+  const reload = laterRun(run);
 
   /** Nobody waits, and `run` has logged what went wrong. */
   function refresh(): void {
@@ -99,7 +89,7 @@ export function createMaster<T>(load: () => Promise<T>, options: MasterOptions):
   function listen(opened: News): void {
     if (closed) return;
     topic = opened.topic(name, () => {
-      if (kept || running) refresh(); // before the first load there is nothing that could be old
+      if (kept || first) refresh(); // before the first load there is nothing that could be old
     });
   }
   if (news instanceof Promise) news.then(listen, () => {}); // who opens it hears why it failed
@@ -107,7 +97,7 @@ export function createMaster<T>(load: () => Promise<T>, options: MasterOptions):
 
   return {
     async get() {
-      return kept ? kept.value : (running ?? reload());
+      return kept ? kept.value : (first ??= reload().finally(() => (first = undefined)));
     },
     async invalidate() {
       await Promise.allSettled([reload(), topic?.tell()]);

@@ -15,8 +15,8 @@ export interface CheerCount {
   byTeam: Map<number, number>;
 }
 
-/** Rows on the page. */
-const LATEST = 30;
+/** Rows on the page: with the seeded race and as many ordinary cheers it is 40 KB of HTML. */
+const LATEST = 60;
 /** The exact count reads a whole index, so it is taken this rarely; in between, new rows are added to it. */
 const RECOUNT_MS = 60_000;
 

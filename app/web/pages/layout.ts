@@ -34,7 +34,7 @@ export function errorPage(status: number, message: string, id: string): Html {
   );
 }
 
-export function sendPage(res: Response, page: Html): void {
+export function sendPage(res: Response, page: Html | Buffer): void {
   res.setHeader('Content-Type', 'text/html; charset=utf-8');
-  res.send(page.text);
+  res.send(Buffer.isBuffer(page) ? page : page.text);
 }

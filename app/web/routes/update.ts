@@ -1,10 +1,10 @@
 import express, { Router } from 'express';
 import { HttpError } from '../../errors.ts';
 import type { Deps } from '../app.ts';
+import type { BoardPage } from '../board-page.ts';
 import { requestId, SANE_ID } from '../identity.ts';
 import { sendPage } from '../pages/layout.ts';
 import { sameOrigin } from '../same-origin.ts';
-import { renderBoard } from './home.ts';
 
 const MAX_TEXT = 280;
 
@@ -13,7 +13,7 @@ const MAX_TEXT = 280;
  * request's own, is what the loss prover looks for afterwards; nothing here tries twice, so a second row means a second
  * execution.
  */
-export function update(deps: Deps): Router {
+export function update(deps: Deps, page: BoardPage): Router {
   const { config, cheers, master, release, limit } = deps;
   const router = Router();
   const json = express.json({ limit: config.bodyLimit });
@@ -31,7 +31,7 @@ export function update(deps: Deps): Router {
     const seq = await cheers.add({ id, text: textOf(given.text), team, release });
     res.setHeader('Cache-Control', 'no-store');
     if (req.accepts(['html', 'json']) === 'json') res.status(201).json({ seq, id, release });
-    else sendPage(res, await renderBoard(deps, 'Your cheer is on the board.'));
+    else sendPage(res, await page('Your cheer is on the board.'));
   });
   return router;
 }

@@ -68,17 +68,17 @@ export function createApp(deps: Deps): Express {
   app.use(limitTime(deps.config.requestTimeoutMs, answerError));
   app.use(securityHeaders);
   const page = createBoardPage(deps);
-  app.use(home(page));
-  app.use(update(deps, page));
-  app.use(echo(deps));
-  app.use(slow(deps));
+  home(app, page);
+  update(app, deps, page);
+  echo(app, deps);
+  slow(app, deps);
   if (deps.work) {
-    app.use(aggregate(deps.release, deps.work));
-    app.use(batches(deps, deps.work));
-    app.use(admin(deps.work));
+    aggregate(app, deps.release, deps.work);
+    batches(app, deps, deps.work);
+    admin(app, deps.work);
   }
-  app.use(health(deps));
-  app.use(metrics());
+  health(app, deps);
+  metrics(app);
   app.use('/assets', assets());
   app.use(notFound);
   app.use(answerError);

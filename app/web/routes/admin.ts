@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { Router, type RequestHandler } from 'express';
+import type { IRouter, RequestHandler } from 'express';
 import type { JobDeps } from '../app.ts';
 import { sameOrigin } from '../same-origin.ts';
 
@@ -19,9 +19,8 @@ const POLICY = [
 ].join(';');
 
 /** `/admin/jobs`: the queues, their jobs, and a button to try one again. Without a password there is no such page. */
-export function admin({ adminPassword, jobs }: JobDeps): Router {
-  const router = Router();
-  if (!adminPassword) return router;
+export function admin(router: IRouter, { adminPassword, jobs }: JobDeps): void {
+  if (!adminPassword) return;
   let loading: Promise<RequestHandler> | null = null;
   router.use(PATH, askPassword(adminPassword), sameOrigin, async (req, res, next) => {
     const { queues } = await jobs.get();
@@ -33,7 +32,6 @@ export function admin({ adminPassword, jobs }: JobDeps): Router {
     res.setHeader('Cache-Control', 'no-store');
     dashboard(req, res, next);
   });
-  return router;
 }
 
 /** HTTP basic authentication, whatever the name. Digests are compared: they are of one length, and tell nothing by the time it takes. */

@@ -1,4 +1,4 @@
-import { Router } from 'express';
+import type { IRouter } from 'express';
 import { HttpError } from '../../errors.ts';
 import type { Asked, Gathered } from '../../jobs/jobs.ts';
 import type { JobDeps } from '../app.ts';
@@ -26,8 +26,7 @@ export type AggregateBody = Gathered & {
  * answered, with the names of what is missing, and kept. `delay` is how long the sources take; `slow` and `fail` name
  * one that is slower, one that fails: to see what comes then.
  */
-export function aggregate(release: string, { jobs, aggregates }: JobDeps): Router {
-  const router = Router();
+export function aggregate(router: IRouter, release: string, { jobs, aggregates }: JobDeps): void {
   router.get('/aggregate', async (req, res) => {
     const deadline = numberOf(req.query.deadline, 'deadline', DEADLINE);
     const delay = numberOf(req.query.delay, 'delay', DELAY);
@@ -44,7 +43,6 @@ export function aggregate(release: string, { jobs, aggregates }: JobDeps): Route
     res.setHeader('Cache-Control', 'no-store');
     res.json({ release, deadline, complete: result.missing.length === 0, ...result });
   });
-  return router;
 }
 
 function numberOf(

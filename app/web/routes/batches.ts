@@ -1,4 +1,4 @@
-import express, { Router } from 'express';
+import express, { type IRouter } from 'express';
 import { HttpError } from '../../errors.ts';
 import type { Deps, JobDeps } from '../app.ts';
 import { sameOrigin } from '../same-origin.ts';
@@ -11,8 +11,7 @@ const ID = /^batch-[0-9a-f-]{36}$/;
  * far it is; `POST /batches/:id/retry` lets its failed parts be done again. `pause` (milliseconds) makes each leg take its
  * time, `fail` names a team whose part fails.
  */
-export function batches({ master, config, limit }: Deps, { jobs }: JobDeps): Router {
-  const router = Router();
+export function batches(router: IRouter, { master, config, limit }: Deps, { jobs }: JobDeps): void {
   const json = express.json({ limit: config.bodyLimit });
   const form = express.urlencoded({ limit: config.bodyLimit, extended: false });
 
@@ -42,7 +41,6 @@ export function batches({ master, config, limit }: Deps, { jobs }: JobDeps): Rou
     res.setHeader('Cache-Control', 'no-store');
     res.json({ retried });
   });
-  return router;
 }
 
 function idOf(given: unknown): string {

@@ -1,13 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { Router, type Request } from 'express';
+import type { IRouter, Request } from 'express';
 import { HttpError } from '../../errors.ts';
 import type { Deps } from '../app.ts';
 import { requestId } from '../identity.ts';
 
 /** Any method on `/echo`: the request as the app sees it. The body may be anything, and come as slowly as it likes. */
-export function echo({ config, release }: Deps): Router {
-  const router = Router();
+export function echo(router: IRouter, { config, release }: Deps): void {
   const instance = { host: hostname(), pid: process.pid };
   router.all('/echo', async (req, res) => {
     const bytes = await readBody(req, config.bodyLimit);
@@ -33,7 +32,6 @@ export function echo({ config, release }: Deps): Router {
     res.setHeader('Content-Type', 'application/json; charset=utf-8');
     res.end(JSON.stringify(answer)); // not res.json(): this route is what measurements of the stack ask
   });
-  return router;
 }
 
 const NO_BODY = Buffer.alloc(0);

@@ -1,12 +1,11 @@
-import { Router } from 'express';
+import type { IRouter } from 'express';
 import { messageOf } from '../../errors.ts';
 import type { Deps } from '../app.ts';
 
 const DEADLINE_MS = 1000;
 
 /** `/healthz`: this process is alive. `/readyz`: what it depends on answers within a second. */
-export function health({ database, release }: Deps): Router {
-  const router = Router();
+export function health(router: IRouter, { database, release }: Deps): void {
   router.get('/healthz', (_req, res) => {
     res.setHeader('Cache-Control', 'no-store');
     res.json({ status: 'ok', release, pid: process.pid, uptime: Math.round(process.uptime()) });
@@ -26,7 +25,6 @@ export function health({ database, release }: Deps): Router {
       checks: Object.fromEntries(answers),
     });
   });
-  return router;
 }
 
 /** 'ok', or what is wrong; never later than the deadline. */

@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { Router } from 'express';
+import type { IRouter } from 'express';
 import { HttpError } from '../../errors.ts';
 import type { Deps } from '../app.ts';
 
@@ -10,8 +10,7 @@ const CHUNK_EVERY_MS = 100;
  * `GET /slow?ms=5000`: a response that takes that long, in chunks, and ends with `done`. Start one, deploy, and see it
  * come to its end: that is draining. Each line tells its number and the release that writes it.
  */
-export function slow({ release }: Deps): Router {
-  const router = Router();
+export function slow(router: IRouter, { release }: Deps): void {
   router.get('/slow', async (req, res) => {
     const ms = Number(req.query.ms ?? 1000);
     if (!Number.isInteger(ms) || ms < 0 || ms > MAX_MS) {
@@ -29,5 +28,4 @@ export function slow({ release }: Deps): Router {
     }
     res.end('done\n');
   });
-  return router;
 }

@@ -1,4 +1,4 @@
-import express, { Router } from 'express';
+import express, { type IRouter } from 'express';
 import { HttpError } from '../../errors.ts';
 import type { Deps } from '../app.ts';
 import type { BoardPage } from '../board-page.ts';
@@ -13,9 +13,8 @@ const MAX_TEXT = 280;
  * request's own, is what the loss prover looks for afterwards; nothing here tries twice, so a second row means a second
  * execution.
  */
-export function update(deps: Deps, page: BoardPage): Router {
+export function update(router: IRouter, deps: Deps, page: BoardPage): void {
   const { config, cheers, master, release, limit } = deps;
-  const router = Router();
   const json = express.json({ limit: config.bodyLimit });
   const form = express.urlencoded({ limit: config.bodyLimit, extended: false });
 
@@ -33,7 +32,6 @@ export function update(deps: Deps, page: BoardPage): Router {
     if (req.accepts(['html', 'json']) === 'json') res.status(201).json({ seq, id, release });
     else sendPage(res, await page('Your cheer is on the board.'));
   });
-  return router;
 }
 
 function idOf(given: unknown, fallback: string): string {

@@ -25,7 +25,7 @@ RUN for file in *.js; do node --predictable -e "import('/app/$file').catch(() =>
 STOPSIGNAL SIGTERM
 EXPOSE 3000
 # Often while it boots, so that Compose sees it ready soon; seldom after.
-HEALTHCHECK --interval=2m --timeout=5s --start-period=120s --start-interval=1s CMD ["node", "ctl", "health"]
+HEALTHCHECK --interval=5m --timeout=5s --start-period=120s --start-interval=1s CMD ["node", "ctl", "health"]
 ENTRYPOINT ["node", "--min-semi-space-size=4", "main.js"]
 # The role. Without any command some platforms refuse the image.
 CMD ["web"]

@@ -8,6 +8,8 @@ export interface Stack {
   /** The service that `deploy` hands over, and its image. */
   service: string;
   image: string;
+  /** Of all services, each once. */
+  images: string[];
   pod: string;
   /** The published port of the host. */
   port: number;
@@ -58,7 +60,8 @@ export function parseStack(json: string): Stack {
       },
     );
   }
-  return { service, image, pod, port };
+  const images = Object.values(config.services).flatMap((one) => one.image ?? []);
+  return { service, image, images: [...new Set(images)], pod, port };
 }
 
 /** The containers of the stack that run. */

@@ -12,19 +12,20 @@ const answerDeadlineMs = 60_000;
 /** The image that this repository's Dockerfile makes for a stack that was never deployed to. */
 const firstImage = 'app:v1';
 
-/** The app's image: built from the Dockerfile when it is not there. */
+/** The images of the app and its workers: built from the Dockerfile when they are not there. */
 export const appImageStep: Step = {
   title: 'App image',
   async look(context): Promise<Finding> {
     const found = await lookAtStack(context);
     if (found === null)
       return { done: false, text: `build ${firstImage} from the Dockerfile if it is missing` };
-    return found.present
+    return found.missing.length === 0
       ? { done: true, text: found.stack.image }
-      : { done: false, text: `build ${found.stack.image} from the Dockerfile` };
+      : { done: false, text: `build ${found.missing.join(', ')} from the Dockerfile` };
   },
   async act(context, output): Promise<string> {
-    const { image } = await readStack(context);
+    const found = await lookAtStack(context);
+    const image = found?.missing[0] ?? firstImage;
     if (image !== firstImage) {
       // Building today's source under the name of another release would be a lie.
       throw new SetupError(`TASUKI_IMAGE names ${image}, which is not on this machine`, {
@@ -113,18 +114,22 @@ function urlOf(port: number): string {
   return `http://localhost:${port}/`;
 }
 
-async function lookAtStack(context: Context): Promise<{ stack: Stack; present: boolean } | null> {
+/** What is missing of the image that serves and of the first one, which workers keep until they are told otherwise. */
+async function lookAtStack(context: Context): Promise<{ stack: Stack; missing: string[] } | null> {
   const engine = await capture('docker', ['compose', 'version'], {
     timeoutMs: 20_000,
     signal: context.signal,
   });
   if (!engine.ok) return null;
   const stack = await readStack(context);
-  const inspected = await capture('docker', ['image', 'inspect', stack.image], {
-    timeoutMs: 20_000,
-    signal: context.signal,
-  });
-  return { stack, present: inspected.ok };
+  const needed = new Set([stack.image, ...stack.images.filter((image) => image === firstImage)]);
+  const missing: string[] = [];
+  for (const image of needed) {
+    const options = { timeoutMs: 20_000, signal: context.signal };
+    const inspected = await capture('docker', ['image', 'inspect', image], options);
+    if (!inspected.ok) missing.push(image);
+  }
+  return { stack, missing };
 }
 
 /** Compose would say so too, but only after it has made the containers, and without naming what to set. */

@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/bin/bash
 # Ends nginx when the pod's network namespace is dead.
 #
 # When the pod's container dies, Docker starts it again with a new namespace, but this one stays in the old: no
@@ -6,14 +6,23 @@
 # namespace. (/proc/net/dev follows the process's namespace; /sys/class/net shows the one /sys was mounted in.)
 
 has_interface() {
-  grep -q -v -e '|' -e '^ *lo:' /proc/net/dev
+  local name
+  while read -r name _; do
+    case $name in
+      lo:*) ;;
+      *:*) return 0 ;;
+    esac
+  done </proc/net/dev
+  return 1
 }
 
 # In a namespace that never had an interface (--network none) there is nothing to watch for.
 has_interface || exit 0
 
 (
-  while has_interface; do sleep 1; done
+  # Looks once a second, for years: a read from what never says anything costs a tenth of a process that sleeps.
+  exec {never}<> <(:)
+  while has_interface; do read -rt 1 -u "$never"; done
   echo '{"level":"warn","msg":"the network interface is gone: the pod was replaced; exiting"}'
   # Docker does not try again when it cannot join the pod's namespace, so let the pod come up first.
   sleep 1.5

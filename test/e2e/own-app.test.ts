@@ -29,7 +29,7 @@ interface Compose {
 /** compose.yaml as the README says to change it: no database, and the control command of the package. */
 function ownCompose(text: string): string {
   const compose = parse(text, { merge: true }) as Compose;
-  for (const name of ['mysql', 'redis']) {
+  for (const name of ['worker', 'mysql', 'redis']) {
     delete compose.services[name];
     delete compose.volumes[name];
   }

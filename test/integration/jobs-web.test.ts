@@ -8,7 +8,6 @@ import { createLogger } from '../../app/log.ts';
 import { createWeb, type Web } from '../../app/web/index.ts';
 import { eventually } from '../support/containers.ts';
 import { startJobs, type JobsStack } from '../support/jobs.ts';
-import type { Worker } from '../support/worker.ts';
 
 /** The routes that use the job queues, with workers, on the real Redis and MySQL. */
 void describe('requests that use jobs', { timeout: 500_000 }, () => {
@@ -26,18 +25,6 @@ void describe('requests that use jobs', { timeout: 500_000 }, () => {
   });
   afterEach(async () => await web.close());
 
-  async function start(change: Record<string, string> = {}): Promise<Worker> {
-    const worker = jobs.start(change);
-    await worker.takesJobs();
-    return worker;
-  }
-
-  async function stopAll(): Promise<void> {
-    const all = jobs.running();
-    for (const worker of all) worker.kill('SIGTERM');
-    await Promise.all(all.map((worker) => worker.ended()));
-  }
-
   const get = (path: string) => request(web.listener).get(path).set('Accept', 'application/json');
 
   async function command(...words: string[]): Promise<{ code: number; lines: Record<string, unknown>[] }> {
@@ -48,8 +35,12 @@ void describe('requests that use jobs', { timeout: 500_000 }, () => {
   }
 
   void test('a batch shows its progress, waits for a part that failed, and ends when that is done again', async () => {
-    await start();
-    const post = await request(web.listener).post('/batches').send({ pause: 50, fail: 4 }).expect(202);
+    const worker = await jobs.started();
+    const post = await request(web.listener)
+      .post('/batches')
+      .set('X-Request-ID', 'who-asked')
+      .send({ pause: 50, fail: 4 })
+      .expect(202);
     const seen: number[] = [];
     const state = async (): Promise<BatchState> => {
       const { body } = await get(`/batches/${post.body.id}`).expect(200);
@@ -87,12 +78,18 @@ void describe('requests that use jobs', { timeout: 500_000 }, () => {
     });
     assert.deepEqual([over.done, over.percent, over.open], [20, 100, []]);
     assert.equal((over.result as { teams: number }).teams, 20);
+    await eventually('each run has a line with the id of the request: 21 done, 3 failed', async () => {
+      const lines = worker.output.split('\n').filter((line) => line.includes('"requestId":"who-asked"'));
+      const count = (message: string): number =>
+        lines.filter((line) => line.includes(`"msg":"${message}"`)).length;
+      return count('job') === 21 && count('job failed') === 3;
+    });
     assert.equal((await command('retry', 'nothing')).code, 1);
     await get('/batches/batch-00000000-0000-4000-8000-000000000000').expect(404);
   });
 
   void test('an aggregate has what came in time and names what did not; nothing of it stays in Redis', async () => {
-    await start();
+    await jobs.started();
     const whole = await get('/aggregate?deadline=3000&delay=10').expect(200);
     assert.equal(whole.body.complete, true);
     assert.equal(Object.keys(whole.body.values).length, 12);
@@ -104,7 +101,7 @@ void describe('requests that use jobs', { timeout: 500_000 }, () => {
     ]);
     assert.equal(Object.keys(part.body.values).length, 10);
     assert.ok(part.body.ms >= 790 && part.body.ms < 2500, `${part.body.ms} ms`);
-    await stopAll();
+    await jobs.stopAll();
     const none = await get('/aggregate?deadline=100').expect(200);
     assert.equal(none.body.missing.length, 12);
     await eventually('what nobody took is removed', async () => {
@@ -119,7 +116,7 @@ void describe('requests that use jobs', { timeout: 500_000 }, () => {
   });
 
   void test('an aggregate is kept and told again while it is fresh', async () => {
-    await start();
+    await jobs.started();
     const cached = createWeb(
       loadConfig({ ...jobs.env, CACHE_URL: `${jobs.env.REDIS_URL}/1` }),
       'v1',
@@ -138,7 +135,7 @@ void describe('requests that use jobs', { timeout: 500_000 }, () => {
   });
 
   void test('the memory of Redis stays bounded over 2,000 aggregates', async (t) => {
-    await start();
+    await jobs.started();
     let asked = 0;
     const ask = async (): Promise<void> => {
       const n = asked++; // each another key and deadline
@@ -169,7 +166,7 @@ void describe('requests that use jobs', { timeout: 500_000 }, () => {
   });
 
   void test('a worker says whether Redis and MySQL answer', async () => {
-    const worker = await start();
+    const worker = await jobs.started();
     const ready = await worker.check('/readyz');
     assert.equal(ready.status, 200);
     assert.deepEqual(JSON.parse(ready.body).checks, { redis: 'ok', mysql: 'ok' });

@@ -58,7 +58,13 @@ export async function buildAppImage(): Promise<void> {
 export async function startStack({ services = [], env = {} }: StackOptions = {}): Promise<Stack> {
   const project = `test-${process.pid}-${randomBytes(3).toString('hex')}`;
   const port = await freePort();
-  const variables = { TASUKI_IMAGE: APP_IMAGE, TASUKI_RELEASE: '', ...env, HTTP_PORT: String(port) };
+  const variables = {
+    TASUKI_IMAGE: APP_IMAGE,
+    WORKER_IMAGE: APP_IMAGE,
+    TASUKI_RELEASE: '',
+    ...env,
+    HTTP_PORT: String(port),
+  };
   const options = { cwd: ROOT, all: true, env: variables } as const;
   const run = async (args: string[], timeout: number): Promise<string> =>
     (await execa('docker', ['compose', '--ansi', 'never', '-p', project, ...args], { ...options, timeout }))

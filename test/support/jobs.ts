@@ -22,8 +22,12 @@ export interface JobsStack {
   sources: Queue;
   /** An instance of the worker role; killed at `clear`. */
   start(change?: Record<string, string>, main?: string): Worker;
+  /** The same; resolves when it takes jobs. */
+  started(change?: Record<string, string>): Promise<Worker>;
   /** The instances that run. */
   running(): Worker[];
+  /** Stops them as the engine does; resolves when they have ended. */
+  stopAll(): Promise<void>;
   /** Kills the workers and empties Redis and what jobs wrote. */
   clear(): Promise<void>;
   down(): Promise<void>;
@@ -53,6 +57,12 @@ export async function startJobs(change: Record<string, string> = {}): Promise<Jo
     await Promise.all(workers.map((worker) => worker[Symbol.asyncDispose]()));
     workers = [];
   };
+  const start = (more: Record<string, string> = {}, main?: string): Worker => {
+    const worker = new Worker(dir, { ...env, ...more }, main);
+    workers.push(worker);
+    return worker;
+  };
+  const running = (): Worker[] => workers.filter(({ gone }) => !gone);
   return {
     stack,
     env,
@@ -60,12 +70,18 @@ export async function startJobs(change: Record<string, string> = {}): Promise<Jo
     redis,
     race,
     sources,
-    start(more = {}, main) {
-      const worker = new Worker(dir, { ...env, ...more }, main);
-      workers.push(worker);
+    start,
+    async started(more) {
+      const worker = start(more);
+      await worker.takesJobs();
       return worker;
     },
-    running: () => workers.filter(({ gone }) => !gone),
+    running,
+    async stopAll() {
+      const all = running();
+      for (const worker of all) worker.kill('SIGTERM');
+      await Promise.all(all.map((worker) => worker.ended()));
+    },
     async clear() {
       await killAll();
       await redis.flushall();

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -50,7 +50,12 @@ export class Project implements AsyncDisposable {
     await writeFile(join(folder, 'compose.yaml'), edit(compose));
     for (const part of ['proxy', 'pod']) await cp(join(ROOT, part), join(folder, part), { recursive: true });
     // Counted like any visitor's, but a load of one address must not be refused for being one.
-    const own = { HTTP_PORT: String(port), TASUKI_IMAGE: image, RATE_LIMIT: '1000000000' };
+    const own = {
+      HTTP_PORT: String(port),
+      TASUKI_IMAGE: image,
+      WORKER_IMAGE: image,
+      RATE_LIMIT: '1000000000',
+    };
     const lines = { COMPOSE_PROJECT_NAME: name, ...own, ...variables };
     const text = Object.entries(lines).map(([key, value]) => `${key}=${value}\n`);
     await writeFile(join(folder, '.env'), text.join(''));
@@ -195,6 +200,11 @@ export class Project implements AsyncDisposable {
     await docker(['rm', '-f', `${this.name}-deploy-lock`]).catch(() => {});
     await this.compose('down', '-v', '--remove-orphans', '-t', '5');
     await rm(this.folder, { recursive: true, force: true });
+  }
+
+  /** Sets a variable in `.env`, as a person would: the last line of a name counts. */
+  async setVariable(name: string, value: string): Promise<void> {
+    await appendFile(join(this.folder, '.env'), `${name}=${value}\n`);
   }
 
   /** The text of a file in the project's folder. */

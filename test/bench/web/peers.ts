@@ -50,7 +50,7 @@ async function build(tag: string, folder: string, ...options: string[]): Promise
  * same kernel settings, behind the proxy as shipped, with the app's limits.
  */
 export function withPeers(composeText: string): string {
-  const compose = parse(composeText) as Compose;
+  const compose = parse(composeText, { merge: true }) as Compose;
   const kept = Object.entries(compose.services).filter(([name]) => OURS.includes(name));
   const services = Object.fromEntries(kept);
   const { app = {} } = services;

@@ -16,10 +16,10 @@ export async function comparePages(ours: string, peer: string): Promise<{ ours: 
   const posted = [await page(ours, '/update', FORM), await page(peer, '/update', FORM)] as const;
   const [first, second] = posted.map((text) => withoutCheers(essence(text)));
   assert.equal(second, first, 'the peer serves another page after a cheer');
-  for (const text of posted) {
+  for (const text of posted)
     assert.match(essence(text), /<ol><li><p>Fight! &quot;Two&quot; more &lt;kilometres&gt;<\/p>/);
-    assert.equal(text.match(/<li>/g)?.length, 30);
-  }
+  const [ownRows, peerRows] = posted.map((text) => text.match(/<li>/g)?.length);
+  assert.equal(peerRows, ownRows, 'the peer shows another number of cheers');
 
   const bytes = { ours: Buffer.byteLength(home[0]), peer: Buffer.byteLength(home[1]) };
   assert.ok(

@@ -17,6 +17,14 @@ export interface Flags {
   verbose: boolean;
 }
 
+/** What makes a deploy, and goes with no command. */
+interface Deploy {
+  image?: string;
+  build?: boolean;
+  hold?: boolean;
+  smoke: boolean;
+}
+
 const COMMAND_EXAMPLES: Record<string, string[]> = {
   status: [
     'deploy status',
@@ -27,6 +35,9 @@ const COMMAND_EXAMPLES: Record<string, string[]> = {
   history: ['deploy history', 'deploy history --json | tail -n 1'],
   logs: ['deploy logs --follow', 'deploy logs 20261121T012301-7f3a --tail all'],
   doctor: ['deploy doctor', 'deploy doctor --fix'],
+  admit: ['deploy admit', 'deploy admit --dry-run'],
+  abort: ['deploy abort'],
+  preview: ['deploy preview', 'xdg-open "$(deploy preview --json | jq -r .link)"'],
   unlock: ['deploy unlock', 'deploy unlock --yes   (also when its owner still runs)'],
 };
 
@@ -41,6 +52,7 @@ Examples:
   deploy --image app:v2          hand over to an image that is here, or can be pulled
   deploy --build                 build this folder's Dockerfile and hand over to it
   deploy --image app:v2 --dry-run
+  deploy --image app:v2 --hold   stop when it is healthy; look at it, then: deploy admit, or deploy abort
   deploy rollback                go back to the release before
   deploy status                  what serves, what is parked
 
@@ -57,10 +69,11 @@ export async function parseCli(
 ): Promise<{ flags: Flags; action: Action } | null> {
   let chosen: { flags: Flags; action: Action } | null = null;
   const choose = (action: Action): void => {
-    const { image, build, ...flags } = program.opts<Flags & { image?: string; build?: boolean }>();
+    const { image, build, hold, smoke, ...flags } = program.opts<Flags & Deploy>();
     const [first = ''] = program.args;
-    if ((image !== undefined || build) && program.commands.some((command) => command.name() === first))
-      throw usage(`--image and --build make a deploy, they do not go with "${first}"`);
+    const deploys = image !== undefined || build || hold || !smoke;
+    if (deploys && program.commands.some((command) => command.name() === first))
+      throw usage(`--image, --build, --hold and --no-smoke make a deploy, they do not go with "${first}"`);
     chosen = { flags, action };
   };
   const program = new Command('deploy')
@@ -75,6 +88,8 @@ export async function parseCli(
     .configureHelp({ optionDescription: (option) => option.description })
     .option('--image <name:tag>', 'the image of the next release')
     .option('--build', 'build the Dockerfile here, tagged by git revision')
+    .option('--hold', 'stop before the new release meets its users; deploy admit goes on')
+    .option('--no-smoke', 'do not ask the new release for its pages before it is admitted')
     .option('-f, --file <file>', 'Compose file; may be given several times', collect, [])
     .option('-p, --project-name <name>', 'Compose project name')
     .addOption(
@@ -97,7 +112,7 @@ export async function parseCli(
     .action(() => {
       const [word] = program.args;
       if (word !== undefined) throw unknownWord(word, program);
-      const { image, build } = program.opts<{ image?: string; build?: boolean }>();
+      const { image, build = false, hold = false, smoke } = program.opts<Deploy>();
       if (image !== undefined && build)
         throw usage('--image and --build do not go together: give one of them');
       if (image === undefined && !build)
@@ -105,7 +120,7 @@ export async function parseCli(
       if (image !== undefined && !IMAGE_NAME.test(image))
         throw usage(`"${image}" is not an image name such as app:v2 (lower case, tag after a colon)`);
       choose(async (globals) =>
-        (await import('./commands/deploy.ts')).deploy(globals, { image, build: build === true }),
+        (await import('./commands/deploy.ts')).deploy(globals, { image, build, hold, smoke }),
       );
     });
   program
@@ -119,6 +134,18 @@ export async function parseCli(
     .action((release?: string) =>
       choose(async (globals) => (await import('./commands/rollback.ts')).rollback(globals, release)),
     );
+  program
+    .command('preview')
+    .description('how to look at the release that is held')
+    .action(() => choose(async (globals) => (await import('./commands/held.ts')).preview(globals)));
+  program
+    .command('admit')
+    .description('go on with the release that is held')
+    .action(() => choose(async (globals) => (await import('./commands/held.ts')).admit(globals)));
+  program
+    .command('abort')
+    .description('remove the release that is held')
+    .action(() => choose(async (globals) => (await import('./commands/held.ts')).abort(globals)));
   program
     .command('history')
     .description('the deploys made from this machine')

@@ -34,6 +34,7 @@ export interface State {
   restarts: number;
   record: ReleaseRecord | null;
   drain: Drain | null;
+  preview: boolean;
   problem: string | null;
 }
 

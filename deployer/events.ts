@@ -10,6 +10,7 @@ export type DeployEvent =
   | { type: 'step'; id: string; title: string; status: 'failed'; ms: number; detail: string }
   | { type: 'progress'; id: string; text: string }
   | { type: 'serving'; release: string; ms: number }
+  | { type: 'held'; release: string; link: string; token: string }
   | {
       type: 'end';
       outcome: Outcome;
@@ -21,7 +22,8 @@ export type DeployEvent =
     }
   | { type: 'error'; error: ErrorDetails; serving: string | null };
 
-export type Outcome = 'done' | 'failed' | 'incomplete' | 'interrupted';
+/** `held`: healthy, and waiting for `deploy admit`; `aborted`: a held release is gone. */
+export type Outcome = 'done' | 'held' | 'aborted' | 'failed' | 'incomplete' | 'interrupted';
 
 export type Emit = (event: DeployEvent) => void;
 

@@ -5,3 +5,8 @@ export function newReleaseId(now = new Date(), random = randomBytes(2).toString(
   const stamp = now.toISOString().replaceAll(/[-:]/g, '').slice(0, 15);
   return `${stamp}-${random}`;
 }
+
+/** The secret of a release's preview: 144 bits, as letters that stand in a link. */
+export function newToken(): string {
+  return randomBytes(18).toString('base64url');
+}

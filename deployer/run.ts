@@ -4,6 +4,7 @@ import { Sessions, type Context } from './core/context.ts';
 import { describePlan } from './core/describe.ts';
 import { execute, tidyUp, type Result } from './core/execute.ts';
 import { observe, requirePod, type Observed } from './core/observe.ts';
+import { previewLink } from './core/preview.ts';
 import { makePlan, type Desired, type PlanOptions } from './core/plan.ts';
 import { Engine } from './engine/docker.ts';
 import { EXIT, Interrupted, toDeployError, type ExitCode } from './errors.ts';
@@ -117,6 +118,7 @@ async function perform({
     engine,
     observed,
     probe,
+    url,
     sessions,
     emit,
     signal: interrupt.signal,
@@ -148,6 +150,7 @@ async function perform({
   const count = await probe.stop();
   const exit = result.error?.exit ?? EXIT.done;
   const ms = Math.round(performance.now() - start);
+  const outcome = result.outcome === 'done' ? achieved(wish.desired) : result.outcome;
   if (result.error) {
     const serving = result.outcome === 'incomplete' ? null : from;
     emit({ type: 'error', error: result.error.details, serving });
@@ -162,16 +165,26 @@ async function perform({
     by: `${userInfo().username}@${hostname()}`,
     from,
     fromImage: observed.instances.find((one) => one.release === from)?.image ?? null,
-    outcome: result.outcome,
+    outcome,
     ms,
     servingMs,
     steps: result.steps,
     probe: count,
     error: result.error?.details.what ?? null,
   });
-  emit({ type: 'end', outcome: result.outcome, exit, release, image, ms, probe: count });
+  if (outcome === 'held' && wish.desired.kind === 'deploy') {
+    const { token } = wish.desired;
+    emit({ type: 'held', release, link: previewLink(url, token), token });
+  }
+  emit({ type: 'end', outcome, exit, release, image, ms, probe: count });
   journal.close();
   return exit;
+}
+
+/** What it means for users that all steps are done. */
+function achieved(desired: Desired): 'done' | 'held' | 'aborted' {
+  if (desired.kind === 'abort') return 'aborted';
+  return desired.kind === 'deploy' && desired.hold ? 'held' : 'done';
 }
 
 /** What tidying changes is looked at again before the plan is made: it may have replaced the instance that serves. */

@@ -1,6 +1,7 @@
 import { en } from 'zod/locales';
 import * as z from 'zod/mini';
 import { parseDuration } from './duration.ts';
+import { linksSchema, smokeSchema } from './smoke/schema.ts';
 
 z.config(en()); // the small build of zod brings no messages of its own
 
@@ -41,6 +42,10 @@ export const deploySchema = z.strictObject({
   'drain-timeout': defaultTo(duration, 30_000),
   /** From standby on, a new release must live this long without a crash before it is admitted. */
   settle: defaultTo(duration, 100),
+  /** Pages that must be as expected through the proxy before a release is admitted; default: `/` is no server error. */
+  smoke: z.optional(smokeSchema),
+  /** Pages from which every link of the site must answer before a release is admitted. */
+  links: defaultTo(linksSchema, []),
   /** Keep the previous release warm beside the serving one, for an instant rollback. */
   park: defaultTo(z.boolean(), true),
 });

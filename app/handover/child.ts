@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import http from 'node:http';
 import { PublicListener } from './listener.ts';
+import { PreviewServer } from './preview.ts';
 import {
   describe,
   HandoverError,
@@ -35,6 +36,7 @@ export async function runChild(
   await options.warmUp?.();
   const inside = await openPrivate(options.inside ?? listener, privateSocket);
   const makeStay = options.stay ?? (() => new PublicListener(listener, options, options.keepAliveTimeoutMs));
+  const preview = new PreviewServer(listener);
   let stay: Stay | null = null;
   let loose = false;
   let requestsBefore = 0;
@@ -64,12 +66,17 @@ export async function runChild(
         loose = order.on;
         stay?.loosen(loose);
         return null;
+      case 'preview':
+        if (order.path) await preview.open(order.path);
+        else preview.close();
+        return null;
       case 'check':
         return await check(privateSocket, order.path, order.timeoutMs);
       case 'stats':
         return { requests: requestsBefore + (stay?.requests ?? 0), connections: stay?.connections ?? 0 };
       case 'exit': {
         const drain = await leave(order.deadlineMs);
+        preview.close();
         inside.close();
         inside.closeAllConnections();
         await options.onClose?.();

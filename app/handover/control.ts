@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import net from 'node:net';
 import { createInterface } from 'node:readline';
+import { inUse } from './preview.ts';
 import { describe, HandoverError } from './protocol.ts';
 import type { Supervisor } from './supervisor.ts';
 
@@ -14,6 +15,7 @@ interface Request {
   timeoutMs?: unknown;
   deadlineMs?: unknown;
   on?: unknown;
+  token?: unknown;
 }
 
 /** Opens the control socket: lines of JSON, as docs/contract.md describes. Refuses a socket that is in use. */
@@ -29,14 +31,6 @@ export async function openControl(path: string, supervisor: Supervisor): Promise
     const server = net.createServer((socket) => hold(socket, supervisor));
     server.once('error', reject);
     server.listen(path, () => resolve(server));
-  });
-}
-
-function inUse(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = net.connect(path);
-    socket.once('connect', () => (socket.destroy(), resolve(true)));
-    socket.once('error', () => resolve(false));
   });
 }
 
@@ -106,6 +100,9 @@ async function obey(request: Request, supervisor: Supervisor, owner: object): Pr
       break;
     case 'loosen':
       await supervisor.loosen(owner, request.on === true);
+      break;
+    case 'preview':
+      await supervisor.preview.show(request.token ?? null);
       break;
     case 'park':
       return await supervisor.park(deadlineMs);

@@ -40,6 +40,8 @@ export interface State {
   restarts: number;
   record: ReleaseRecord | null;
   drain: Drain | null;
+  /** Whoever knows a token can look at this instance through the proxy. */
+  preview: boolean;
   problem: string | null;
 }
 
@@ -107,6 +109,7 @@ export type Order =
   | { id: number; do: 'listen' }
   | { id: number; do: 'leave'; deadlineMs: number }
   | { id: number; do: 'loosen'; on: boolean }
+  | { id: number; do: 'preview'; path: string | null }
   | { id: number; do: 'check'; path: string; timeoutMs: number }
   | { id: number; do: 'stats' }
   | { id: number; do: 'exit'; deadlineMs: number };

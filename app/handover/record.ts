@@ -59,6 +59,13 @@ export async function writeRecord(dir: string, record: ReleaseRecord): Promise<v
   }
 }
 
+/** Writes that `release` serves; gives the record as it is then. */
+export async function takeOver(dir: string, release: string): Promise<ReleaseRecord> {
+  const record = succeed(await readRecord(dir), release, new Date());
+  await writeRecord(dir, record);
+  return record;
+}
+
 /** Calls `onChange` soon after every change of the record; the reader compares, so a spurious call does no harm. */
 export function watchRecord(dir: string, onChange: () => void): () => void {
   const poll = setInterval(onChange, POLL_MS);

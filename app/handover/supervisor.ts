@@ -2,6 +2,7 @@ import { Children } from './children.ts';
 import { openControl } from './control.ts';
 import type { Child } from './handle.ts';
 import { watchNamespace } from './namespace.ts';
+import { PreviewDoor } from './preview.ts';
 import {
   describe,
   HandoverError,
@@ -13,13 +14,14 @@ import {
   type ServeOptions,
   type State,
 } from './protocol.ts';
-import { decideAtBoot, readRecord, succeed, watchRecord, writeRecord } from './record.ts';
+import { decideAtBoot, readRecord, takeOver, watchRecord } from './record.ts';
+import { Serial } from './serial.ts';
 import { Turnover } from './turnover.ts';
 import { isUnclaimed } from './unclaimed.ts';
 
 /**
  * PID 1 of an instance: keeps the children, knows the phase, follows the record, obeys the control socket.
- * Every change of phase goes through `#queue`, one after the other, so that no two can interleave.
+ * Every change of phase goes through `#serial`.
  */
 export class Supervisor {
   readonly #options: ServeOptions;
@@ -27,8 +29,9 @@ export class Supervisor {
   readonly #log: Log;
   readonly #children: Children;
   readonly #turnover: Turnover;
+  readonly #serial: Serial;
+  readonly preview: PreviewDoor;
   readonly #watchers = new Set<() => void>();
-  #queue: Promise<unknown> = Promise.resolve();
   #phase: Phase = 'booting';
   #lender: object | null = null;
   #loosener: object | null = null;
@@ -47,11 +50,16 @@ export class Supervisor {
       onReady: (child) => void this.#settleIn(child),
       onTired: (child, reason) => void this.#turnover.recycle(child, reason),
     });
+    this.#serial = new Serial((error) => {
+      this.#problem = describe(error).message;
+      this.#changed();
+    });
+    this.preview = new PreviewDoor(this.#children, options.runDir);
     this.#turnover = new Turnover({
       children: this.#children,
       log,
       drainTimeoutMs: options.drainTimeoutMs,
-      serialise: (change) => this.#serialise(change),
+      serial: this.#serial,
       admit: (child) => this.#admitChild(child),
       onChange: () => this.#changed(),
     });
@@ -69,16 +77,16 @@ export class Supervisor {
     if (this.#stopped) return;
     this.#enter('standby');
     const { runDir } = this.#options;
-    if (!runDir) return await this.#serialise(() => this.#listen());
+    if (!runDir) return await this.#serial.run(() => this.#listen());
     watchNamespace(() => {
       this.#log('error', 'the network of the pod is gone: exiting, to be restarted in the new one');
       void this.stop(0, 1);
     });
-    await this.#serialise(async () => {
+    await this.#serial.run(async () => {
       this.#record = await readRecord(runDir);
       const decision = decideAtBoot(this.#record, this.#release);
       if (decision !== 'standby') await this.#listen();
-      if (decision === 'claim' && !this.#options.stay) await this.#writeRecord(runDir);
+      if (decision === 'claim' && !this.#options.stay) this.#record = await takeOver(runDir, this.#release);
     });
     watchRecord(runDir, () => void this.#follow(runDir));
     if (this.#phase === 'standby' && !this.#options.stay) void this.#claimIfNobodyServes(runDir);
@@ -97,6 +105,7 @@ export class Supervisor {
       restarts: this.#children.restarts,
       record: this.#record,
       drain: this.#drain,
+      preview: this.preview.isOpen,
       problem: this.#problem,
     };
   }
@@ -118,7 +127,7 @@ export class Supervisor {
 
   /** Listens on the public port, on loan to `lender` until `promote`. */
   admit(lender: object): Promise<void> {
-    return this.#serialise(async () => {
+    return this.#serial.run(async () => {
       if (this.#phase === 'serving') return;
       await this.#listen();
       if (this.#options.runDir) this.#lender = lender;
@@ -128,18 +137,19 @@ export class Supervisor {
 
   /** Makes this release the one that serves: one rename, from which all instances take what to do. */
   promote(): Promise<void> {
-    return this.#serialise(async () => {
+    return this.#serial.run(async () => {
       const { runDir } = this.#options;
       if (!runDir) throw new HandoverError('NO_RECORD', 'there is no run folder, so no record to write');
       if (this.#phase !== 'serving') throw new HandoverError('NOT_SERVING', `cannot promote: ${this.#phase}`);
-      await this.#writeRecord(runDir);
+      this.#record = await takeOver(runDir, this.#release);
       this.#lender = null;
       this.#changed();
+      await this.preview.close().catch(() => {}); // from here on everybody sees it
     });
   }
 
   loosen(owner: object, on: boolean): Promise<void> {
-    return this.#serialise(async () => {
+    return this.#serial.run(async () => {
       this.#loosener = on ? owner : null;
       await this.#children.askAll({ do: 'loosen', on });
     });
@@ -147,7 +157,7 @@ export class Supervisor {
 
   /** Leaves the port, answers what still arrives, stays warm. */
   async park(deadlineMs: number): Promise<Drain> {
-    const { drained } = await this.#serialise(async () => {
+    const { drained } = await this.#serial.run(async () => {
       const { runDir } = this.#options;
       const record = runDir ? await readRecord(runDir) : null;
       if (record?.serving === this.#release && !this.#lender) {
@@ -162,6 +172,7 @@ export class Supervisor {
   async stop(deadlineMs: number, exitCode = 0): Promise<Drain> {
     if (this.#stopped) return { ms: 0, answered: 0, cut: 0 };
     this.#stopped = true;
+    this.preview.remove();
     this.#enter('exiting');
     const drain = await this.#children.stopAll(deadlineMs);
     this.#drain = drain;
@@ -173,20 +184,11 @@ export class Supervisor {
   /** A session ended: what it held on loan goes back, so a deployer that dies leaves nothing half done. */
   released(owner: object): void {
     if (this.#loosener === owner) void this.loosen(owner, false).catch(() => {});
-    void this.#serialise(async () => {
+    void this.#serial.run(async () => {
       if (this.#lender !== owner) return;
       this.#log('warn', 'the session that admitted this release ended before promoting it: leaving the port');
       this.#leave(this.#options.drainTimeoutMs);
     });
-  }
-
-  #serialise<T>(change: () => Promise<T>): Promise<T> {
-    const done = this.#queue.then(change);
-    this.#queue = done.catch((error: unknown) => {
-      this.#problem = describe(error).message;
-      this.#changed();
-    });
-    return done;
   }
 
   async #listen(): Promise<void> {
@@ -220,15 +222,9 @@ export class Supervisor {
     return { drained };
   }
 
-  async #writeRecord(dir: string): Promise<void> {
-    const record = succeed(await readRecord(dir), this.#release, new Date());
-    await writeRecord(dir, record);
-    this.#record = record;
-  }
-
   /** Reads within the queue: of two reads that overlap, the older could otherwise be acted on last. */
   async #follow(dir: string): Promise<void> {
-    await this.#serialise(async () => {
+    await this.#serial.attempt(async () => {
       const record = await readRecord(dir).catch((error: unknown) => {
         this.#log('error', 'cannot read the record; staying as it is', describe(error));
       });
@@ -237,18 +233,18 @@ export class Supervisor {
       const mine = record.serving === this.#release;
       if (mine && (this.#phase === 'standby' || this.#phase === 'parked')) await this.#listen();
       if (!mine && this.#phase === 'serving' && !this.#lender) this.#leave(this.#options.drainTimeoutMs);
-    }).catch(() => {}); // kept in `problem`
+    });
   }
 
   async #claimIfNobodyServes(dir: string): Promise<void> {
     if (!(await isUnclaimed(this.#options, () => this.#phase === 'standby'))) return;
-    await this.#serialise(async () => {
+    await this.#serial.attempt(async () => {
       if (this.#phase !== 'standby') return;
       this.#log('warn', 'nobody serves: taking over');
       await this.#listen();
-      await this.#writeRecord(dir);
+      this.#record = await takeOver(dir, this.#release);
       this.#changed();
-    }).catch(() => {}); // kept in `problem`
+    });
   }
 
   /** A child that replaces one that ended joins the others on the port. */
@@ -259,6 +255,7 @@ export class Supervisor {
 
   async #admitChild(child: Child): Promise<void> {
     if (this.#phase === 'serving') await child.ask({ do: 'listen' });
+    await this.preview.join(child);
   }
 
   #enter(phase: Phase): void {

@@ -1,14 +1,15 @@
 import type { Children } from './children.ts';
 import type { Child } from './handle.ts';
 import { describe, type Log } from './protocol.ts';
+import type { Serial } from './serial.ts';
 
 export interface TurnoverOptions {
   children: Children;
   log: Log;
   /** How long a leaving child may drain. */
   drainTimeoutMs: number;
-  /** Runs a change alone: no admission or parking happens meanwhile. */
-  serialise: <T>(change: () => Promise<T>) => Promise<T>;
+  /** No admission or parking happens while a child is replaced. */
+  serial: Serial;
   /** Puts a fresh child on the port, when the instance serves. */
   admit: (child: Child) => Promise<void>;
   onChange: () => void;
@@ -55,8 +56,8 @@ export class Turnover {
   }
 
   async #replace(child: Child): Promise<{ left: Promise<unknown> } | null> {
-    const { children, serialise, admit, drainTimeoutMs, onChange } = this.#options;
-    const replaced = await serialise(() => children.replaceOne(child, admit, drainTimeoutMs));
+    const { children, serial, admit, drainTimeoutMs, onChange } = this.#options;
+    const replaced = await serial.run(() => children.replaceOne(child, admit, drainTimeoutMs));
     onChange();
     return replaced;
   }

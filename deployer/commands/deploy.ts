@@ -1,12 +1,15 @@
 import { execa } from 'execa';
 import type { Config } from '../config.ts';
 import { DeployError, EXIT, type ExitCode } from '../errors.ts';
-import { newReleaseId } from '../release-id.ts';
+import { newReleaseId, newToken } from '../release-id.ts';
 import { change, type Globals } from '../run.ts';
 
 export interface DeployOptions {
   image?: string | undefined;
   build: boolean;
+  /** Stop before admission. */
+  hold: boolean;
+  smoke: boolean;
 }
 
 /** `deploy --image app:v2`, `deploy --build`: replaces the release that serves. */
@@ -17,8 +20,25 @@ export async function deploy(globals: Globals, options: DeployOptions): Promise<
     const image = built ? `${repository(config.image)}:${built.tag}` : (options.image ?? '');
     const pull = !built && !(await engine.imageId(image));
     const release = newReleaseId();
-    const desired = { kind: 'deploy' as const, release, image, build: built !== null, pull };
-    return { command: 'deploy', release, image, desired, revision: built?.revision ?? '' };
+    const { hold, smoke } = options;
+    const token = newToken();
+    const desired = {
+      kind: 'deploy' as const,
+      release,
+      image,
+      build: built !== null,
+      pull,
+      hold,
+      smoke,
+      token,
+    };
+    return {
+      command: hold ? 'deploy --hold' : 'deploy',
+      release,
+      image,
+      desired,
+      revision: built?.revision ?? '',
+    };
   });
 }
 

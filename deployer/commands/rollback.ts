@@ -1,7 +1,7 @@
 import { parkedInstance, type Observed } from '../core/observe.ts';
 import type { Instance } from '../engine/docker.ts';
 import { DeployError, EXIT, type ExitCode } from '../errors.ts';
-import { newReleaseId } from '../release-id.ts';
+import { newReleaseId, newToken } from '../release-id.ts';
 import { change, type Globals, type Wish } from '../run.ts';
 import { readHistory } from '../store/history.ts';
 
@@ -64,6 +64,8 @@ async function again(
     });
   }
   const release = newReleaseId();
-  const desired = { kind: 'deploy' as const, release, image, build: false, pull: await missing(image) };
+  // Somebody is in a hurry, and it has served before.
+  const plain = { build: false, hold: false, smoke: false, token: newToken() };
+  const desired = { kind: 'deploy' as const, release, image, ...plain, pull: await missing(image) };
   return { command: 'rollback', release, image, desired };
 }

@@ -46,7 +46,8 @@ export async function status(globals: Globals): Promise<ExitCode> {
   for (const one of instances) {
     const before = observed.record?.known.includes(one.release) === true;
     // The twin of a release that served is a standby instance to itself, and the parked release to its user.
-    const phase = one.state?.phase === 'standby' && before ? 'parked' : (one.state?.phase ?? one.status);
+    const standby = before ? 'parked' : one.held ? 'held' : 'standby';
+    const phase = one.state?.phase === 'standby' ? standby : (one.state?.phase ?? one.status);
     const isServing = phase === 'serving';
     print(
       `  ${phase.padEnd(9)} ${one.release}  ${one.image}  ${one.name}${isServing ? since : ''}${problem(one)}`,
@@ -56,6 +57,8 @@ export async function status(globals: Globals): Promise<ExitCode> {
   if (serving.some((one) => one.release !== observed.record?.serving)) {
     print('a release serves that the record does not name: a deploy is at work, or one was killed');
   }
+  if (instances.some((one) => one.held))
+    print('a release is held; next: deploy preview, deploy admit or deploy abort');
   if (lock)
     print(
       lock.alive

@@ -4,7 +4,7 @@ import { DeployError } from '../errors.ts';
 import { formatDuration } from '../duration.ts';
 import { RefusedError, type Session } from '../engine/session.ts';
 import { EXIT_GRACE_MS, explainRefusal, failedRelease, falters, within, type Context } from './context.ts';
-import type { Step } from './plan.ts';
+import type { Of } from './plan.ts';
 
 /** Between two health checks of a release that is not healthy yet. */
 const CHECK_AGAIN_MS = 200;
@@ -13,8 +13,6 @@ const CHECK_TIMEOUT_MS = 5000;
 const CONFIRMATIONS = 3;
 const CONFIRM_TIMEOUT_MS = 10_000;
 const CONFIRM_AT_ONCE = 4;
-
-type Of<Word extends Step['do']> = Extract<Step, { do: Word }>;
 
 /** Pulls an image; one that is nowhere is the user's most likely mistake. */
 export async function pull({ image }: Of<'pull'>, context: Context): Promise<void> {

@@ -13,6 +13,8 @@ export interface Context {
   engine: Engine;
   observed: Observed;
   probe: Probe;
+  /** Where users reach the proxy. */
+  url: URL;
   sessions: Sessions;
   emit: Emit;
   /** Aborted by Ctrl-C until the pivot. */

@@ -7,7 +7,7 @@ export function describePlan(plan: Plan): string {
   return [
     ...part('tidy up', plan.tidy),
     ...part('undone if anything fails', plan.reversible),
-    ...part('the switch', [plan.pivot]),
+    ...part('the switch', plan.pivot ? [plan.pivot] : []),
     ...part('after it', plan.forward),
   ].join('\n');
 }
@@ -21,10 +21,14 @@ export function describeStep(step: Step): string {
       return `pull image ${step.image}`;
     case 'create':
       return `create a container of ${step.image}`;
+    case 'hide':
+      return `hide ${step.release} from Compose`;
     case 'start':
       return `start release ${step.release}`;
     case 'standby':
       return 'wait until it is healthy in standby';
+    case 'smoke':
+      return 'ask it for its pages through the proxy';
     case 'admit':
       return `admit ${step.release}`;
     case 'confirm':

@@ -27,8 +27,10 @@ export async function execute(plan: Plan, context: Context): Promise<Result> {
       await run(step, context, steps);
     }
     context.signal.throwIfAborted();
-    begun.push(plan.pivot);
-    await run(plan.pivot, context, steps);
+    if (plan.pivot) {
+      begun.push(plan.pivot);
+      await run(plan.pivot, context, steps);
+    }
   } catch (error) {
     const cause = context.signal.aborted ? new Interrupted() : toDeployError(error);
     if (cause.exit === EXIT.incomplete) return { outcome: 'incomplete', error: cause, steps };

@@ -1,13 +1,16 @@
 import type { Instance } from '../engine/docker.ts';
 import type { Observed } from './observe.ts';
+import { retire, settle } from './settle.ts';
 
 /** One step as data: what to do, on what, and why. `core/steps.ts` knows how. */
 export type Step = { id: string; cause: string } & (
   | { do: 'build'; image: string }
   | { do: 'pull'; image: string }
   | { do: 'create'; release: string; image: string; scale: number }
+  | { do: 'hide'; release: string; token: string }
   | { do: 'start'; release: string }
-  | { do: 'standby'; release: string; image: string }
+  | { do: 'standby'; release: string; image: string; target: string | null }
+  | { do: 'smoke'; release: string; token: string }
   | { do: 'admit'; release: string; target: string | null }
   | { do: 'confirm'; release: string; loosen: string[] }
   | { do: 'promote'; release: string }
@@ -17,22 +20,35 @@ export type Step = { id: string; cause: string } & (
   | { do: 'park'; release: string; twinOf: string }
   | { do: 'retire'; release: string; target: string }
 );
-type Of<Word extends Step['do']> = Extract<Step, { do: Word }>;
+export type Of<Word extends Step['do']> = Extract<Step, { do: Word }>;
 
 /**
  * `tidy` finishes what an interrupted run left; `reversible` steps are undone in reverse when one fails; after the
- * `pivot` there is only forward.
+ * `pivot` there is only forward. Without a pivot nothing changes for users.
  */
 export interface Plan {
   tidy: Step[];
   reversible: Step[];
-  pivot: Step;
+  pivot: Step | null;
   forward: Step[];
 }
 
 export type Desired =
-  | { kind: 'deploy'; release: string; image: string; build: boolean; pull: boolean }
-  | { kind: 'rollback'; to: Instance };
+  | ({ kind: 'deploy'; release: string; image: string } & DeployOptions)
+  | { kind: 'rollback'; to: Instance }
+  | { kind: 'admit'; held: Instance }
+  | { kind: 'abort'; held: Instance };
+
+interface DeployOptions {
+  build: boolean;
+  pull: boolean;
+  /** Stop before admission. */
+  hold: boolean;
+  /** Ask the release for pages through the proxy before it is admitted. */
+  smoke: boolean;
+  /** Who knows it sees the release before it is admitted. */
+  token: string;
+}
 
 export interface PlanOptions {
   /** Keep the previous release warm. */
@@ -44,8 +60,11 @@ export function makePlan(desired: Desired, observed: Observed, options: PlanOpti
   const serving = observed.record?.serving ?? null;
   const old = observed.instances.filter((one) => one.running && one.release === serving);
   if (desired.kind === 'rollback') return rollbackPlan(desired.to, old, observed, options);
+  if (desired.kind === 'admit') return admitPlan(desired.held, old, observed, options);
+  if (desired.kind === 'abort')
+    return { tidy: [], reversible: [], pivot: null, forward: [retire(desired.held, 'it is not wanted')] };
 
-  const { release, image } = desired;
+  const { release, image, token } = desired;
   const tidy = serving === null ? [] : tidyUp(serving, old, observed);
   // What stands in Compose's eyes after the tidying: the serving instance, or nothing.
   const visible = observed.instances.filter(
@@ -56,17 +75,36 @@ export function makePlan(desired: Desired, observed: Observed, options: PlanOpti
   if (desired.build) reversible.push({ id: 'build', do: 'build', image, cause: 'asked for with --build' });
   if (desired.pull)
     reversible.push({ id: 'pull', do: 'pull', image, cause: 'the image is not on this machine' });
-  reversible.push(
-    {
-      id: 'create',
-      do: 'create',
+  reversible.push({
+    id: 'create',
+    do: 'create',
+    release,
+    image,
+    scale: visible + seated + 1,
+    cause: 'the next release needs a container',
+  });
+  if (desired.hold)
+    reversible.push({
+      id: 'hide',
+      do: 'hide',
       release,
-      image,
-      scale: visible + seated + 1,
-      cause: 'the next release needs a container',
-    },
+      token,
+      cause: 'Compose must not see it while it is held',
+    });
+  reversible.push(
     { id: 'start', do: 'start', release, cause: 'it boots beside the old one, off the port' },
-    { id: 'standby', do: 'standby', release, image, cause: 'only a healthy release may be admitted' },
+    standby(release, image, null),
+  );
+  if (desired.smoke)
+    reversible.push({
+      id: 'smoke',
+      do: 'smoke',
+      release,
+      token,
+      cause: 'seen as its users will, before they do',
+    });
+  if (desired.hold) return { tidy, reversible, pivot: null, forward: [] };
+  reversible.push(
     { id: 'admit', do: 'admit', release, target: null, cause: 'both listen from here on' },
     confirm(release, old),
   );
@@ -103,8 +141,26 @@ function rollbackPlan(to: Instance, old: Instance[], observed: Observed, options
     { id: 'admit', do: 'admit', release: to.release, target: to.id, cause: 'it is parked and warm' },
     confirm(to.release, old),
   ];
-  const forward = afterPivot(to.release, to.image, old, observed.instances, options);
+  const instances = observed.instances.filter((one) => one.held === null); // it waits for its own order
+  const forward = afterPivot(to.release, to.image, old, instances, options);
   return { tidy: [], reversible, pivot: promote(to.release), forward };
+}
+
+/** What is left of a deploy that was held. */
+function admitPlan(held: Instance, old: Instance[], observed: Observed, options: PlanOptions): Plan {
+  const { release, image, id } = held;
+  const reversible: Step[] = [
+    standby(release, image, id),
+    { id: 'admit', do: 'admit', release, target: id, cause: 'both listen from here on' },
+    confirm(release, old),
+  ];
+  const forward = afterPivot(release, image, old, observed.instances, options);
+  return { tidy: [], reversible, pivot: promote(release), forward };
+}
+
+function standby(release: string, image: string, target: string | null): Of<'standby'> {
+  const cause = 'only a healthy release may be admitted';
+  return { id: 'standby', do: 'standby', release, image, target, cause };
 }
 
 function confirm(release: string, old: Instance[]): Of<'confirm'> {
@@ -141,54 +197,6 @@ function afterPivot(
   return [...steps, ...settle(release, previous, instances, { park: options.park, keep: null })];
 }
 
-/**
- * The steps to the state of rest: exactly one container that Compose sees, and it serves; the previous release warm in
- * one that Compose does not see; nothing else. Compose would otherwise count the parked one, and its next
- * `up -d` would remove the container with the higher number, which is the one that serves.
- */
-function settle(
-  serving: string,
-  previous: Instance | null,
-  instances: Instance[],
-  options: { park: boolean; keep: Instance | null },
-): Step[] {
-  const steps: Step[] = [];
-  const seat = instances.findLast((one) => one.running && one.visible && one.release === serving);
-  const hiddenServing = instances.find((one) => one.running && !one.visible && one.release === serving);
-  if (!seat && hiddenServing) {
-    const image = hiddenServing.image;
-    const scale = instances.filter((one) => one.visible).length + 1;
-    steps.push({
-      id: 'seat',
-      do: 'seat',
-      release: serving,
-      image,
-      scale,
-      cause: 'Compose must see the one that serves',
-    });
-  }
-  let warm = options.keep;
-  if (previous && options.park) {
-    warm = instances.find((one) => one.running && !one.visible && one.release === previous.release) ?? null;
-    const cause = 'stays warm for an instant rollback, out of the sight of Compose';
-    if (!warm) steps.push({ id: 'park', do: 'park', release: previous.release, twinOf: previous.id, cause });
-  }
-  for (const one of instances) {
-    if (one.id === '' || one === seat || one === warm) continue;
-    if (one.release === serving && !seat && !hiddenServing) continue; // all there is of it, if only stopped
-    const cause = reason(one, serving, previous);
-    steps.push({ id: `retire:${one.name}`, do: 'retire', release: one.release, target: one.id, cause });
-  }
-  return steps;
-}
-
-function reason(one: Instance, serving: string, previous: Instance | null): string {
-  if (one.release === serving)
-    return one.running ? 'another container of this release serves' : 'it does not run';
-  if (one.release === previous?.release) return 'its release is parked in another container, or not kept';
-  return one.running ? 'neither serving nor parked' : `left over (${one.status})`;
-}
-
 /** While tidying, the warm previous release is left as it is. */
 function keepWarm(observed: Observed): Instance | null {
   const known = observed.record?.known ?? [];
@@ -198,7 +206,15 @@ function keepWarm(observed: Observed): Instance | null {
 
 /** Stands for the container that `create` will make. */
 function made(release: string, image: string): Instance {
-  const common = { name: '', imageId: '', status: 'running', exitCode: 0, createdAt: '', stopTimeout: 0 };
+  const common = {
+    name: '',
+    imageId: '',
+    status: 'running',
+    exitCode: 0,
+    createdAt: '',
+    stopTimeout: 0,
+    held: null,
+  };
   return { ...common, id: '', release, image, visible: true, running: true };
 }
 

@@ -4,10 +4,9 @@ import { DeployError, EXIT } from '../errors.ts';
 import { setInEnvFile } from '../store/env-file.ts';
 import { confirm, createNext, pull, seat, waitHealthy } from './boot.ts';
 import { explainRefusal, within, type Context } from './context.ts';
+import { smoke } from './smoke.ts';
 import { readRecord } from './observe.ts';
-import type { Step } from './plan.ts';
-
-type Of<Word extends Step['do']> = Extract<Step, { do: Word }>;
+import type { Of, Step } from './plan.ts';
 
 interface Handler<S> {
   /** Does the step; may return a detail for the report. */
@@ -46,6 +45,11 @@ export const HANDLERS: { [Word in Step['do']]: Handler<Of<Word>> } = {
     },
   },
 
+  hide: {
+    run: hide,
+    undo: null, // `create` takes away whichever container is the next
+  },
+
   start: {
     run: async (_step, context) => {
       const next = required(context);
@@ -57,7 +61,15 @@ export const HANDLERS: { [Word in Step['do']]: Handler<Of<Word>> } = {
     },
   },
 
-  standby: { run: ({ image }, context) => waitHealthy(context, required(context), image), undo: null },
+  standby: {
+    run: async ({ image, target }, context) => {
+      if (target) context.next = { id: target, name: nameOf(context, target) };
+      return await waitHealthy(context, required(context), image);
+    },
+    undo: null,
+  },
+
+  smoke: { run: smoke, undo: null }, // the preview ends with the container
 
   admit: {
     run: async ({ target }, context) => {
@@ -138,6 +150,17 @@ export const HANDLERS: { [Word in Step['do']]: Handler<Of<Word>> } = {
     undo: null,
   },
 };
+
+/** Puts a twin that Compose does not see in the place of the container that Compose has made; neither runs yet. */
+async function hide({ release, token }: Of<'hide'>, context: Context): Promise<void> {
+  const { engine, config } = context;
+  const made = required(context);
+  const info = await engine.inspect(made.id);
+  if (!info) throw new Error(`the container of ${release} is gone`);
+  const name = `${config.project}-${config.settings.service}-held-${release}`;
+  context.next = { id: await engine.createHiddenTwin(info, name, release, token), name };
+  await engine.remove(made.id, 0);
+}
 
 /** The pivot. When its answer is lost, the record tells whether it happened. */
 async function promote({ release }: Of<'promote'>, context: Context): Promise<void> {

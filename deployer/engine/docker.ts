@@ -18,6 +18,8 @@ export interface Instance {
   createdAt: string;
   /** Seconds the engine waits between SIGTERM and SIGKILL. */
   stopTimeout: number;
+  /** The token by which it can be looked at, when `deploy --hold` left it before its admission. */
+  held: string | null;
 }
 
 /** A conversation with a process of a container. */
@@ -30,6 +32,8 @@ export interface Channel {
 }
 
 const LABEL = 'com.docker.compose';
+/** On a container that is held. */
+const HELD_LABEL = 'tasuki.held';
 const DEFAULT_STOP_TIMEOUT_S = 10;
 
 /** What the deployer asks of the engine; all of dockerode stands behind this file. */
@@ -161,9 +165,15 @@ export class Engine {
 
   /**
    * Makes a twin of a container that Compose does not see: the same in everything but its name, its release variable,
-   * and the label by which Compose leaves one-off containers alone.
+   * and the label by which Compose leaves one-off containers alone. `held` is the token of a release that waits to be
+   * admitted.
    */
-  async createHiddenTwin(of: Docker.ContainerInspectInfo, name: string, release: string): Promise<string> {
+  async createHiddenTwin(
+    of: Docker.ContainerInspectInfo,
+    name: string,
+    release: string,
+    held: string | null = null,
+  ): Promise<string> {
     const env = (of.Config.Env ?? []).filter((entry) => !entry.startsWith('RELEASE='));
     const container = await this.docker.createContainer({
       ...of.Config,
@@ -172,7 +182,7 @@ export class Engine {
       Hostname: '',
       ExposedPorts: {},
       Env: [...env, `RELEASE=${release}`],
-      Labels: { ...of.Config.Labels, [`${LABEL}.oneoff`]: 'True' },
+      Labels: { ...of.Config.Labels, [`${LABEL}.oneoff`]: 'True', ...(held && { [HELD_LABEL]: held }) },
       HostConfig: of.HostConfig,
     });
     return container.id;
@@ -209,6 +219,7 @@ function toInstance(info: Docker.ContainerInspectInfo, initialRelease: string): 
     exitCode: info.State.ExitCode,
     createdAt: info.Created,
     stopTimeout: (info.Config as { StopTimeout?: number }).StopTimeout ?? DEFAULT_STOP_TIMEOUT_S,
+    held: info.Config.Labels?.[HELD_LABEL] ?? null,
   };
 }
 

@@ -41,6 +41,9 @@ export function plainRenderer({ out, err }: Output, { quiet, verbose }: Verbosit
       case 'serving':
         if (!quiet) out(`  * release ${event.release} serves, ${formatDuration(event.ms)} after the start`);
         break;
+      case 'held':
+        out(`look at it: ${event.link}`);
+        break;
       case 'error':
         for (const line of errorLines(event.error)) err(line);
         if (event.serving) err(`  serves: release ${event.serving}`);

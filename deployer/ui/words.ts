@@ -26,6 +26,10 @@ export function endLine(event: Extract<DeployEvent, { type: 'end' }>): string {
   switch (event.outcome) {
     case 'done':
       return `release ${event.release} (${event.image}) serves; all done in ${took}`;
+    case 'held':
+      return `release ${event.release} (${event.image}) is held, nothing changed for your users (${took}); next: deploy admit, or deploy abort`;
+    case 'aborted':
+      return `release ${event.release} (${event.image}) is removed, nothing changed for your users (${took})`;
     case 'failed':
       return `nothing changed for your users: what this run began is undone (${took})`;
     case 'interrupted':

@@ -23,6 +23,7 @@ const STATE: Record<keyof State, true> = {
   restarts: true,
   record: true,
   drain: true,
+  preview: true,
   problem: true,
 };
 const DRAIN: Record<keyof Drain, true> = { ms: true, answered: true, cut: true };
@@ -74,7 +75,17 @@ describe('docs/contract.md, the deployer and the app say the same', { timeout: 6
     const commands = [...page.matchAll(/^\| `(\w+)` \|/gm)]
       .map((match) => match[1] ?? '')
       .filter((word) => /^[a-z]+$/.test(word));
-    assert.deepEqual(commands, ['state', 'watch', 'check', 'admit', 'promote', 'loosen', 'park', 'retire']);
+    assert.deepEqual(commands, [
+      'state',
+      'watch',
+      'check',
+      'admit',
+      'promote',
+      'loosen',
+      'preview',
+      'park',
+      'retire',
+    ]);
     const control = await app.session();
     for (const command of commands.filter((word) => word !== 'retire')) {
       const refused = await control.ask(command).then(

@@ -80,6 +80,7 @@ describe('a project', () => {
       timeout: 60_000,
       'drain-timeout': 30_000,
       settle: 100,
+      links: [],
       park: true,
     });
   });

@@ -21,6 +21,7 @@ function running(release: string, phase: Phase, change: Partial<State> = {}) {
     restarts: 0,
     record: null,
     drain: null,
+    preview: false,
     problem: null,
     ...change,
   };

@@ -11,7 +11,7 @@ type Word = Step['do'];
 const STEPS: { [W in Word]?: Extract<Step, { do: W }> } = {
   create: { id: 'create', cause: '', do: 'create', release: 'r2', image: 'app:v2', scale: 2 },
   start: { id: 'start', cause: '', do: 'start', release: 'r2' },
-  standby: { id: 'standby', cause: '', do: 'standby', release: 'r2', image: 'app:v2' },
+  standby: { id: 'standby', cause: '', do: 'standby', release: 'r2', image: 'app:v2', target: null },
   admit: { id: 'admit', cause: '', do: 'admit', release: 'r2', target: null },
   confirm: { id: 'confirm', cause: '', do: 'confirm', release: 'r2', loosen: ['old'] },
   promote: { id: 'promote', cause: '', do: 'promote', release: 'r2' },
@@ -75,7 +75,7 @@ describe('a plan that is carried out', () => {
     assert.deepEqual(did, DONE);
     assert.deepEqual(
       result.steps.map(({ id }) => id),
-      [...plan.reversible, plan.pivot, ...plan.forward].map(({ id }) => id),
+      [...plan.reversible, step('promote'), ...plan.forward].map(({ id }) => id),
     );
     const starts = events.filter((event) => event.type === 'step' && event.status === 'start');
     assert.equal(starts.length, DONE.length);

@@ -6,7 +6,7 @@ import { makePlan, type Desired, type Step } from '../../deployer/core/plan.ts';
 import type { Instance } from '../../deployer/engine/docker.ts';
 
 function instance(name: string, release: string, more: Partial<Instance> = {}): Instance {
-  const rest = { imageId: '', status: 'running', exitCode: 0, createdAt: name, stopTimeout: 10 };
+  const rest = { imageId: '', status: 'running', exitCode: 0, createdAt: name, stopTimeout: 10, held: null };
   return { id: name, name, release, image: `app:${release}`, visible: true, running: true, ...rest, ...more };
 }
 const hidden = { visible: false };
@@ -21,7 +21,16 @@ function observed(
   const record = serving === null ? null : { version: 1 as const, serving, known, at: '' };
   return { record, instances, pod: null, url: null, remembered };
 }
-const next: Desired = { kind: 'deploy', release: 'r9', image: 'app:r9', build: false, pull: false };
+const next = {
+  kind: 'deploy' as const,
+  release: 'r9',
+  image: 'app:r9',
+  token: 'secret',
+  build: false,
+  pull: false,
+  hold: false,
+  smoke: true,
+};
 
 /** The plan's steps in a word or two each, without their causes. */
 function words(desired: Desired, state: Observed, park = true): string {
@@ -35,12 +44,51 @@ const BOOT = `undone if anything fails
   create a container of app:r9
   start release r9
   wait until it is healthy in standby
+  ask it for its pages through the proxy
   admit r9
   see it answer through the proxy
 the switch
   promote r9
 after it
   write app:r9 to .env`;
+
+describe('the plan of a deploy that is held', () => {
+  const held = instance('held-r9', 'r9', { visible: false, held: 'secret' });
+  const state = observed('r2', ['r1'], [instance('app-2', 'r2'), instance('parked-r1', 'r1', hidden)]);
+  const withHeld = { ...state, instances: [...state.instances, held] };
+
+  it('stops before admission, out of the sight of Compose, and has no switch', () => {
+    const boot = BOOT.split('\n').slice(0, 5);
+    boot.splice(2, 0, '  hide r9 from Compose');
+    assert.equal(words({ ...next, hold: true }, state), boot.join('\n'));
+  });
+
+  it('asks for no page with --no-smoke', () => {
+    assert.doesNotMatch(words({ ...next, smoke: false }, state), /pages/);
+  });
+
+  it('goes on with admit: healthy still, then as any deploy, and Compose sees it in the end', () => {
+    assert.equal(
+      words({ kind: 'admit', held }, withHeld),
+      [
+        'undone if anything fails\n  wait until it is healthy in standby\n  admit r9\n  see it answer through the proxy',
+        'the switch\n  promote r9',
+        'after it\n  write app:r9 to .env\n  drain r2\n  start r9 where Compose sees it\n  park r2',
+        '  retire app-2\n  retire parked-r1\n  retire held-r9',
+      ].join('\n'),
+    );
+  });
+
+  it('is removed by abort, and nothing else is', () => {
+    assert.equal(words({ kind: 'abort', held }, withHeld), 'after it\n  retire held-r9');
+  });
+
+  it('stays through a rollback, and gives way to the next deploy', () => {
+    const to = instance('parked-r1', 'r1', hidden);
+    assert.doesNotMatch(words({ kind: 'rollback', to }, withHeld), /held-r9/);
+    assert.match(words(next, withHeld), /^tidy up\n {2}retire held-r9\n/);
+  });
+});
 
 describe('the plan of a deploy', () => {
   it('parks the release that served and retires its container and the one parked before', () => {
@@ -181,7 +229,7 @@ describe('over 500 states, whatever earlier runs have left,', () => {
         { park: true },
       );
       assert.deepEqual(then.tidy, [], 'tidying once is enough');
-      assert.ok(![...then.reversible, then.pivot].some((step) => step.do === 'retire'));
+      assert.ok(![...then.reversible, then.pivot].some((step) => step?.do === 'retire'));
       const after = applied(tidied, [...then.reversible, ...then.forward]);
       const visible = after.filter((one) => one.visible);
       assert.deepEqual(

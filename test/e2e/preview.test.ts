@@ -1,0 +1,157 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { eventually, docker } from '../support/containers.ts';
+import { buildFixture, buildReleases, Project } from '../support/project.ts';
+import { assertNothingLost, STEADY, underLoad } from '../support/under-load.ts';
+
+const LINK = /look at it: (http:\/\/\S+\/\.tasuki\/preview\/([\w-]{24}))/;
+const SMOKE = `
+  smoke:
+    - /
+    - { path: /healthz, status: 200, contains: alive }
+  links: [/]`;
+
+/** What a client gets that does not follow redirects. */
+async function ask(url: string, headers: Record<string, string> = {}, init: RequestInit = {}) {
+  const signal = AbortSignal.timeout(10_000);
+  const response = await fetch(url, { ...init, headers, redirect: 'manual', signal });
+  const text = await response.text();
+  const [cookie = ''] = response.headers.getSetCookie();
+  return {
+    status: response.status,
+    release: response.headers.get('x-release'),
+    location: response.headers.get('location'),
+    cookie,
+    text,
+  };
+}
+
+describe('a release that is held before its users meet it', { timeout: 600_000 }, () => {
+  let project: Project;
+  before(async () => {
+    await buildReleases('v2', 'v3');
+    await Promise.all(['home-fails', 'broken-link'].map((kind) => buildFixture(kind)));
+    project = await Project.up('tasuki-test:v1', {}, (text) =>
+      text.replace('\n  health: /readyz', (line) => `${SMOKE}${line}`),
+    );
+  });
+  after(async () => await project?.[Symbol.asyncDispose]());
+
+  async function hold(image: string): Promise<{ link: string; token: string; release: string }> {
+    const { stdout } = await project.deployOk('--image', image, '--hold');
+    const [, link = '', token = ''] = LINK.exec(stdout) ?? [];
+    const release = /as release (\S+?),/.exec(stdout)?.[1] ?? '';
+    assert.ok(link && release, stdout);
+    return { link, token, release };
+  }
+
+  it('is seen through the proxy with its token, by nobody else, and goes on with admit: no request is lost', async (t) => {
+    const former = await project.answering();
+    const result = await underLoad(project, STEADY, async (load) => {
+      await load.until(({ answered }) => answered > 300, 30_000);
+      const { link, token, release } = await hold('tasuki-test:v2');
+
+      const preview = { 'X-Tasuki-Preview': token };
+      const page = await ask(`${project.url}/`, preview);
+      assert.deepEqual([page.status, page.release], [200, release]);
+      assert.match(page.text, /<title>/);
+      const echoed = await ask(
+        `${project.url}/echo`,
+        { ...preview, 'X-Forwarded-For': '192.0.2.1' },
+        { method: 'POST' },
+      );
+      assert.equal(echoed.release, release);
+      assert.doesNotMatch(
+        echoed.text,
+        /192\.0\.2\.1/,
+        'what users say of themselves is not believed here either',
+      );
+
+      const entered = await ask(link);
+      assert.deepEqual([entered.status, entered.location], [303, `${project.url}/`]);
+      assert.match(entered.cookie, /^tasuki_preview=\S+; Path=\/; HttpOnly; SameSite=Lax$/);
+      const cookie = { cookie: entered.cookie.split(';')[0] ?? '' };
+      assert.equal((await ask(`${project.url}/`, cookie)).release, release);
+
+      // Nobody else: without a token, and with one that was never made.
+      assert.equal((await ask(`${project.url}/`)).release, former);
+      assert.equal((await ask(`${project.url}/`, { 'X-Tasuki-Preview': 'x'.repeat(24) })).status, 410);
+      assert.equal((await ask(`${project.url}/`, { 'X-Tasuki-Preview': '../record.json' })).release, former);
+
+      assert.deepEqual(await project.upChanges(), []);
+      assert.equal(await project.answering(), former);
+      const { stdout: status } = await project.deployOk('status');
+      assert.match(status, new RegExp(`held +${release}`));
+      assert.match(
+        (await project.deployOk('preview')).stdout,
+        new RegExp(link.replaceAll('.', String.raw`\.`)),
+      );
+      const doctor = await project.deploy('doctor');
+      assert.equal(doctor.exitCode, 0, doctor.stdout);
+
+      await project.deployOk('admit');
+      assert.equal(await project.answering(), release);
+      const back = await ask(`${project.url}/echo?x=1`, cookie);
+      assert.deepEqual([back.status, back.location], [302, `${project.url}/echo?x=1`]);
+      assert.match(back.cookie, /^tasuki_preview=; Path=\/; Max-Age=0$/);
+      assert.equal((await ask(`${project.url}/`, preview)).status, 410);
+      assert.deepEqual(await project.upChanges(), []);
+      await project.deployOk('rollback');
+      assert.equal(await project.answering(), former);
+    });
+    assertNothingLost(result);
+    t.diagnostic(`${result.report.sent} requests of users meanwhile, 0 failed`);
+    const failed = await project.deploy('admit');
+    assert.equal(failed.exitCode, 2);
+    assert.match(failed.stderr, /no release is held/);
+  });
+
+  it('is removed by abort, and by the next deploy', async () => {
+    const serving = await project.answering();
+    const were = await project.containers();
+    const { token } = await hold('tasuki-test:v3');
+    await project.deployOk('abort');
+    assert.deepEqual(await project.containers(), were);
+    assert.equal(await project.answering(), serving);
+    assert.equal((await ask(`${project.url}/`, { 'X-Tasuki-Preview': token })).status, 410);
+    const { release } = await hold('tasuki-test:v3');
+    await project.deployOk('--image', 'tasuki-test:v2');
+    assert.ok((await project.status()).instances.every((one) => one.release !== release));
+  });
+
+  it('comes back when its container was restarted, with its link', async () => {
+    const serving = await project.answering();
+    const { token, release } = await hold('tasuki-test:v3');
+    const name = (await project.containers()).find((one) => one.name.includes('-held-'))?.name ?? '';
+    await docker(['restart', name]);
+    const again = async () => (await project.deploy('preview')).exitCode === 0;
+    await eventually('it can be looked at again', again, 30_000);
+    assert.equal((await ask(`${project.url}/`, { 'X-Tasuki-Preview': token })).release, release);
+    assert.equal(await project.answering(), serving);
+    await project.deployOk('abort');
+  });
+
+  it('with a home page that fails never meets a user; with --no-smoke (control) it does', async () => {
+    const serving = await project.answering();
+    const were = await project.containers();
+    const { exitCode, stderr } = await project.deploy('--image', 'tasuki-test:home-fails');
+    assert.equal(exitCode, 1);
+    assert.match(stderr, /did not pass its smoke test through the proxy: \/: status 500, expected below 400/);
+    assert.match(stderr, /answered: fixture: no such column: teams\.colour/);
+    assert.match(stderr, /last lines of/);
+    assert.deepEqual(await project.containers(), were);
+    assert.equal(await project.answering(), serving);
+    await project.deployOk('--image', 'tasuki-test:home-fails', '--no-smoke');
+    assert.equal((await ask(`${project.url}/`)).status, 500);
+    await project.deployOk('rollback');
+    assert.equal((await ask(`${project.url}/`)).status, 200);
+  });
+
+  it('with links that lead nowhere is refused, each with the page it stands on', async () => {
+    const { exitCode, stderr } = await project.deploy('--image', 'tasuki-test:broken-link');
+    assert.equal(exitCode, 1);
+    assert.match(stderr, /2 of \d+ links of the new release do not answer/);
+    assert.match(stderr, /\/ -> \/nowhere: status 404/);
+    assert.match(stderr, /\/ -> \/assets\/gone\.js: status 404/);
+  });
+});

@@ -9,6 +9,7 @@ export interface Flags {
   projectName?: string;
   timeout?: number;
   drainTimeout?: number;
+  watch?: number;
   park: boolean;
   dryRun: boolean;
   yes: boolean;
@@ -101,6 +102,12 @@ export async function parseCli(
       new Option('--drain-timeout <time>', 'until a leaving release must be drained (30s)').argParser(
         (text) => duration('--drain-timeout', text),
       ),
+    )
+    .addOption(
+      new Option(
+        '--watch <time>',
+        'how long the new release is compared with the old one (5s); 0s: not',
+      ).argParser((text) => duration('--watch', text, true)),
     )
     .option('--no-park', 'do not keep the previous release warm')
     .option('--dry-run', 'print the plan and change nothing', false)
@@ -206,10 +213,10 @@ function unknownWord(word: string, program: Command): DeployError {
   return usage(`"${word}" is not a command; there are: ${names}`);
 }
 
-function duration(flag: string, text: string): number {
+function duration(flag: string, text: string, zero = false): number {
   const ms = parseDuration(text);
   if (ms === undefined) throw usage(`${flag}: "${text}" is not a duration such as 500ms, 30s or 5m`);
-  if (ms === 0) throw usage(`${flag} must be more than 0`);
+  if (ms === 0 && !zero) throw usage(`${flag} must be more than 0`);
   return ms;
 }
 

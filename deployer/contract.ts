@@ -16,6 +16,14 @@ export interface Drain {
   cut: number;
 }
 
+/** Answers on the public port since the children started; `times[n]` took up to 2^(n/2) milliseconds. */
+export interface Figures {
+  answered: number;
+  /** Answers of 500 and above. */
+  errors: number;
+  times: number[];
+}
+
 export interface ReleaseRecord {
   version: 1;
   serving: string;

@@ -22,8 +22,8 @@ export type DeployEvent =
     }
   | { type: 'error'; error: ErrorDetails; serving: string | null };
 
-/** `held`: healthy, and waiting for `deploy admit`; `aborted`: a held release is gone. */
-export type Outcome = 'done' | 'held' | 'aborted' | 'failed' | 'incomplete' | 'interrupted';
+/** `held`: healthy, and waiting for `deploy admit`; `aborted`: a held release is gone; `returned`: it served, did worse, and the one before serves again. */
+export type Outcome = 'done' | 'held' | 'aborted' | 'returned' | 'failed' | 'incomplete' | 'interrupted';
 
 export type Emit = (event: DeployEvent) => void;
 

@@ -90,6 +90,7 @@ async function main(): Promise<ExitCode> {
       env: process.env,
       timeoutMs: flags.timeout,
       drainTimeoutMs: flags.drainTimeout,
+      watchMs: flags.watch,
       park: flags.park ? undefined : false,
       dryRun: flags.dryRun,
       yes: flags.yes,

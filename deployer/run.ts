@@ -3,12 +3,14 @@ import { loadConfig, type Config, type ProjectOptions } from './config.ts';
 import { Sessions, type Context } from './core/context.ts';
 import { describePlan } from './core/describe.ts';
 import { execute, tidyUp, type Result } from './core/execute.ts';
-import { observe, requirePod, type Observed } from './core/observe.ts';
+import { observe, requirePod, servingInstances, type Observed } from './core/observe.ts';
 import { previewLink } from './core/preview.ts';
 import { makePlan, type Desired, type PlanOptions } from './core/plan.ts';
+import { goBack } from './core/go-back.ts';
+import { Baseline } from './core/watch.ts';
 import { Engine } from './engine/docker.ts';
 import { EXIT, Interrupted, toDeployError, type ExitCode } from './errors.ts';
-import { tee, type Emit } from './events.ts';
+import { tee, type Emit, type Outcome } from './events.ts';
 import { Probe } from './probe.ts';
 import { appendHistory } from './store/history.ts';
 import { Journal, readInterruption } from './store/journal.ts';
@@ -20,6 +22,7 @@ export interface Globals extends ProjectOptions {
   timeoutMs?: number | undefined;
   drainTimeoutMs?: number | undefined;
   park?: boolean | undefined;
+  watchMs?: number | undefined;
   dryRun: boolean;
   yes: boolean;
   json: boolean;
@@ -102,7 +105,7 @@ async function perform({
 }: Performance): Promise<ExitCode> {
   const { settings } = config;
   const from = observed.record?.serving ?? null;
-  const options = { park: globals.park ?? settings.park };
+  const options = planOptions(globals, config);
   const journal = await Journal.begin(folder);
   let switched = false;
   const watchSwitch: Emit = (event) => {
@@ -120,6 +123,7 @@ async function perform({
     probe,
     url,
     sessions,
+    baseline: new Baseline(sessions, servingInstances(observed)),
     emit,
     signal: interrupt.signal,
     timeoutMs: globals.timeoutMs ?? settings.timeout,
@@ -144,16 +148,15 @@ async function perform({
     interrupt.abort(new Interrupted());
   });
 
-  const result = await tidyAndExecute(wish, context, options);
+  const { outcome, error, steps } = await carryOut(wish, context, options, from);
   globals.onInterrupt(null);
   await sessions.endAll();
   const count = await probe.stop();
-  const exit = result.error?.exit ?? EXIT.done;
+  const exit = error?.exit ?? EXIT.done;
   const ms = Math.round(performance.now() - start);
-  const outcome = result.outcome === 'done' ? achieved(wish.desired) : result.outcome;
-  if (result.error) {
-    const serving = result.outcome === 'incomplete' ? null : from;
-    emit({ type: 'error', error: result.error.details, serving });
+  if (error) {
+    const serving = outcome === 'incomplete' ? null : from;
+    emit({ type: 'error', error: error.details, serving });
   }
   await appendHistory(folder, {
     version: 1,
@@ -168,9 +171,9 @@ async function perform({
     outcome,
     ms,
     servingMs,
-    steps: result.steps,
+    steps,
     probe: count,
-    error: result.error?.details.what ?? null,
+    error: error?.details.what ?? null,
   });
   if (outcome === 'held' && wish.desired.kind === 'deploy') {
     const { token } = wish.desired;
@@ -179,6 +182,18 @@ async function perform({
   emit({ type: 'end', outcome, exit, release, image, ms, probe: count });
   journal.close();
   return exit;
+}
+
+/** All of it, the way back too, and what it came to for users. */
+async function carryOut(
+  wish: Wish,
+  context: Context,
+  options: PlanOptions,
+  from: string | null,
+): Promise<Omit<Result, 'outcome'> & { outcome: Outcome }> {
+  const result = await tidyAndExecute(wish, context, options);
+  if (result.outcome === 'worse') return await goBack(result, context, from);
+  return { ...result, outcome: result.outcome === 'done' ? achieved(wish.desired) : result.outcome };
 }
 
 /** What it means for users that all steps are done. */
@@ -200,10 +215,14 @@ async function tidyAndExecute({ desired }: Wish, context: Context, options: Plan
   return await execute(makePlan(desired, context.observed, options), context);
 }
 
+function planOptions(globals: Globals, { settings }: Config): PlanOptions {
+  return { park: globals.park ?? settings.park, watchMs: globals.watchMs ?? settings.watch };
+}
+
 async function dryRun(globals: Globals, config: Config, engine: Engine, decide: Decide): Promise<ExitCode> {
   const observed = await observe(engine, config);
   const { desired } = await decide(observed, engine, config, await stateFolder(globals.env, config.project));
-  const plan = makePlan(desired, observed, { park: globals.park ?? config.settings.park });
+  const plan = makePlan(desired, observed, planOptions(globals, config));
   globals.print(globals.json ? JSON.stringify({ v: 1, type: 'plan', ...plan }) : describePlan(plan));
   return EXIT.done;
 }

@@ -46,6 +46,8 @@ export const deploySchema = z.strictObject({
   smoke: z.optional(smokeSchema),
   /** Pages from which every link of the site must answer before a release is admitted. */
   links: defaultTo(linksSchema, []),
+  /** How long the new release is watched once it serves; one that does worse than the old one is taken back. 0: not. */
+  watch: defaultTo(duration, 5000),
   /** Keep the previous release warm beside the serving one, for an instant rollback. */
   park: defaultTo(z.boolean(), true),
 });

@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs';
 import http from 'node:http';
+import { Counter } from './figures.ts';
 import { PublicListener } from './listener.ts';
 import { PreviewServer } from './preview.ts';
 import {
@@ -35,7 +36,9 @@ export async function runChild(
 
   await options.warmUp?.();
   const inside = await openPrivate(options.inside ?? listener, privateSocket);
-  const makeStay = options.stay ?? (() => new PublicListener(listener, options, options.keepAliveTimeoutMs));
+  const counter = new Counter();
+  const makeStay =
+    options.stay ?? (() => new PublicListener(listener, options, counter, options.keepAliveTimeoutMs));
   const preview = new PreviewServer(listener);
   let stay: Stay | null = null;
   let loose = false;
@@ -74,6 +77,8 @@ export async function runChild(
         return await check(privateSocket, order.path, order.timeoutMs);
       case 'stats':
         return { requests: requestsBefore + (stay?.requests ?? 0), connections: stay?.connections ?? 0 };
+      case 'figures':
+        return counter.read();
       case 'exit': {
         const drain = await leave(order.deadlineMs);
         preview.close();

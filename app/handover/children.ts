@@ -1,3 +1,4 @@
+import { addUp } from './figures.ts';
 import { Child, ORDER_SLACK_MS } from './handle.ts';
 import {
   HandoverError,
@@ -5,6 +6,7 @@ import {
   type CheckResult,
   type ChildState,
   type Drain,
+  type Figures,
   type Log,
 } from './protocol.ts';
 
@@ -111,6 +113,11 @@ export class Children {
         return { pid: child.process.pid ?? 0, ready: child.isReady, ...(stats as typeof none) };
       }),
     );
+  }
+
+  /** A child that ends takes its figures along. */
+  async figures(): Promise<Figures> {
+    return addUp((await this.askAll({ do: 'figures' })) as Figures[]);
   }
 
   /** Drains and ends all children. */

@@ -90,8 +90,10 @@ async function obey(request: Request, supervisor: Supervisor, owner: object): Pr
     case 'check': {
       const path =
         typeof request.path === 'string' && request.path.startsWith('/') ? request.path : '/readyz';
-      return await supervisor.check(path, milliseconds(request.timeoutMs, DEFAULT_CHECK_MS));
+      return await supervisor.children.check(path, milliseconds(request.timeoutMs, DEFAULT_CHECK_MS));
     }
+    case 'figures':
+      return await supervisor.children.figures();
     case 'admit':
       await supervisor.admit(owner);
       break;

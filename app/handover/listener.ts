@@ -1,5 +1,6 @@
 import http from 'node:http';
 import net from 'node:net';
+import type { Counter } from './figures.ts';
 import type { Drain, Stay } from './protocol.ts';
 
 /** As much as the kernel grants: it caps this at net.core.somaxconn. */
@@ -22,13 +23,16 @@ export class PublicListener implements Stay {
   requests = 0;
 
   readonly #address: { host: string; port: number };
+  readonly #counter: Counter;
 
   constructor(
     listener: http.RequestListener,
     address: { host: string; port: number },
+    counter: Counter,
     keepAliveTimeoutMs = KEEP_ALIVE_TIMEOUT_MS,
   ) {
     this.#address = address;
+    this.#counter = counter;
     this.#server = http.createServer((req, res) => {
       this.#track(res);
       listener(req, res);
@@ -98,8 +102,10 @@ export class PublicListener implements Stay {
     this.requests += 1;
     if (this.#leaving || this.#loose) res.shouldKeepAlive = false;
     this.#running.add(res);
+    const start = performance.now();
     res.once('close', () => {
       this.#running.delete(res);
+      if (res.writableFinished) this.#counter.add(res.statusCode, performance.now() - start);
       if (this.#leaving && res.writableFinished) this.#answeredAfterLeaving += 1;
     });
   }

@@ -52,6 +52,15 @@ export interface CheckResult {
   body: string;
 }
 
+/** What an instance has answered on the public port since its children started. */
+export interface Figures {
+  answered: number;
+  /** Answers of 500 and above. */
+  errors: number;
+  /** Answers by their time: the n-th counts those above 2^((n-1)/2) and up to 2^(n/2) milliseconds. */
+  times: number[];
+}
+
 export type Log = (level: 'info' | 'warn' | 'error', msg: string, fields?: object) => void;
 
 /** What a child does while it serves, in place of listening on the port: opened at admission, drained once, thrown away. */
@@ -112,6 +121,7 @@ export type Order =
   | { id: number; do: 'preview'; path: string | null }
   | { id: number; do: 'check'; path: string; timeoutMs: number }
   | { id: number; do: 'stats' }
+  | { id: number; do: 'figures' }
   | { id: number; do: 'exit'; deadlineMs: number };
 
 /** Child to supervisor. */

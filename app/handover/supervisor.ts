@@ -6,7 +6,6 @@ import { PreviewDoor } from './preview.ts';
 import {
   describe,
   HandoverError,
-  type CheckResult,
   type Drain,
   type Log,
   type Phase,
@@ -27,7 +26,7 @@ export class Supervisor {
   readonly #options: ServeOptions;
   readonly #release: string;
   readonly #log: Log;
-  readonly #children: Children;
+  readonly children: Children;
   readonly #turnover: Turnover;
   readonly #serial: Serial;
   readonly preview: PreviewDoor;
@@ -44,7 +43,7 @@ export class Supervisor {
     this.#release = release;
     this.#options = options;
     this.#log = log;
-    this.#children = new Children({
+    this.children = new Children({
       count: options.children,
       log,
       onReady: (child) => void this.#settleIn(child),
@@ -54,9 +53,9 @@ export class Supervisor {
       this.#problem = describe(error).message;
       this.#changed();
     });
-    this.preview = new PreviewDoor(this.#children, options.runDir);
+    this.preview = new PreviewDoor(this.children, options.runDir);
     this.#turnover = new Turnover({
-      children: this.#children,
+      children: this.children,
       log,
       drainTimeoutMs: options.drainTimeoutMs,
       serial: this.#serial,
@@ -71,7 +70,7 @@ export class Supervisor {
       process.on(signal, () => void this.stop(this.#options.drainTimeoutMs));
     process.on('SIGHUP', () => void this.#turnover.reload());
     await openControl(controlSocket, this);
-    await Promise.all([this.#children.startAll(), this.#options.prepare?.()]).catch((error: unknown) => {
+    await Promise.all([this.children.startAll(), this.#options.prepare?.()]).catch((error: unknown) => {
       if (!this.#stopped) throw error;
     });
     if (this.#stopped) return;
@@ -101,8 +100,8 @@ export class Supervisor {
       onLoan: this.#lender !== null,
       listen: { host: this.#options.host, port: this.#options.port },
       uid: process.getuid?.() ?? -1,
-      children: await this.#children.states(),
-      restarts: this.#children.restarts,
+      children: await this.children.states(),
+      restarts: this.children.restarts,
       record: this.#record,
       drain: this.#drain,
       preview: this.preview.isOpen,
@@ -112,17 +111,13 @@ export class Supervisor {
 
   /** True while the instance does its job with all its children. */
   get healthy(): boolean {
-    return this.#phase !== 'booting' && this.#phase !== 'exiting' && this.#children.complete;
+    return this.#phase !== 'booting' && this.#phase !== 'exiting' && this.children.complete;
   }
 
   /** Calls `listener` after every change of phase; returns the way to stop that. */
   watch(listener: () => void): () => void {
     this.#watchers.add(listener);
     return () => this.#watchers.delete(listener);
-  }
-
-  check(path: string, timeoutMs: number): Promise<CheckResult> {
-    return this.#children.check(path, timeoutMs);
   }
 
   /** Listens on the public port, on loan to `lender` until `promote`. */
@@ -151,7 +146,7 @@ export class Supervisor {
   loosen(owner: object, on: boolean): Promise<void> {
     return this.#serial.run(async () => {
       this.#loosener = on ? owner : null;
-      await this.#children.askAll({ do: 'loosen', on });
+      await this.children.askAll({ do: 'loosen', on });
     });
   }
 
@@ -174,7 +169,7 @@ export class Supervisor {
     this.#stopped = true;
     this.preview.remove();
     this.#enter('exiting');
-    const drain = await this.#children.stopAll(deadlineMs);
+    const drain = await this.children.stopAll(deadlineMs);
     this.#drain = drain;
     this.#log('info', 'drained, exiting', { ...drain });
     setImmediate(() => process.exit(exitCode)); // oxlint-disable-line unicorn/no-process-exit -- PID 1 ends the instance
@@ -196,9 +191,9 @@ export class Supervisor {
     if (this.#phase === 'booting') throw new HandoverError('BOOTING', 'the instance is not ready yet');
     if (this.#phase === 'serving') return;
     try {
-      await this.#children.askAll({ do: 'listen' });
+      await this.children.askAll({ do: 'listen' });
     } catch (error) {
-      await this.#children.drainAll(this.#options.drainTimeoutMs); // some may have got the port
+      await this.children.drainAll(this.#options.drainTimeoutMs); // some may have got the port
       throw error;
     }
     this.#problem = null;
@@ -213,7 +208,7 @@ export class Supervisor {
     if (this.#phase !== 'serving') return { drained: Promise.resolve({ ms: 0, answered: 0, cut: 0 }) };
     this.#lender = null;
     this.#enter('draining');
-    const drained = this.#children.drainAll(deadlineMs).then((drain) => {
+    const drained = this.children.drainAll(deadlineMs).then((drain) => {
       this.#drain = drain;
       if (this.#phase === 'draining') this.#enter('parked');
       return drain;

@@ -11,7 +11,7 @@ export async function rollback(globals: Globals, release: string | undefined): P
     globals,
     release ? `rollback ${release}` : 'rollback',
     async (observed, engine, _config, folder) => {
-      const target = release ?? observed.record?.known[0];
+      const target = release ?? (await before(observed, folder));
       if (!target) {
         throw new DeployError({
           code: 'NOTHING_BEFORE',
@@ -40,6 +40,14 @@ export async function rollback(globals: Globals, release: string | undefined): P
       return await again(target, folder, async (image) => !(await engine.imageId(image)));
     },
   );
+}
+
+/** The release before; one that was taken back for doing worse is not meant. */
+async function before({ record }: Observed, folder: string): Promise<string | undefined> {
+  const history = await readHistory(folder);
+  const worse = (release: string): boolean =>
+    history.findLast((one) => one.release === release)?.outcome === 'returned';
+  return record?.known.find((release) => !worse(release));
 }
 
 function warmInstance(observed: Observed, release: string): Instance | null {

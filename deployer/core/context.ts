@@ -6,6 +6,7 @@ import { DeployError } from '../errors.ts';
 import type { Emit } from '../events.ts';
 import type { Probe } from '../probe.ts';
 import type { Observed } from './observe.ts';
+import type { Baseline } from './watch.ts';
 
 /** What the steps of one run share. */
 export interface Context {
@@ -16,6 +17,7 @@ export interface Context {
   /** Where users reach the proxy. */
   url: URL;
   sessions: Sessions;
+  baseline: Baseline;
   emit: Emit;
   /** Aborted by Ctrl-C until the pivot. */
   signal: AbortSignal;

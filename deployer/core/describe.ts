@@ -1,3 +1,4 @@
+import { formatDuration } from '../duration.ts';
 import type { Plan, Step } from './plan.ts';
 
 /** The plan as text, one line for each step; what `--dry-run` prints and what tests compare. */
@@ -9,6 +10,7 @@ export function describePlan(plan: Plan): string {
     ...part('undone if anything fails', plan.reversible),
     ...part('the switch', plan.pivot ? [plan.pivot] : []),
     ...part('after it', plan.forward),
+    ...part('and back if it does worse', plan.watch),
   ].join('\n');
 }
 
@@ -45,6 +47,8 @@ export function describeStep(step: Step): string {
       return `park ${step.release}`;
     case 'retire':
       return `retire ${step.id.slice('retire:'.length) || step.release}`;
+    case 'watch':
+      return `watch ${step.release} for ${formatDuration(step.ms)}`;
     default:
       return step satisfies never;
   }

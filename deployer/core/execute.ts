@@ -5,7 +5,8 @@ import type { Plan, Step } from './plan.ts';
 import { HANDLERS } from './steps.ts';
 
 export interface Result {
-  outcome: 'done' | 'failed' | 'incomplete' | 'interrupted';
+  /** `worse`: all steps are done, and the release that now serves should not. */
+  outcome: 'done' | 'worse' | 'failed' | 'incomplete' | 'interrupted';
   error: DeployError | null;
   steps: { id: string; ms: number }[];
 }
@@ -39,10 +40,15 @@ export async function execute(plan: Plan, context: Context): Promise<Result> {
   }
   try {
     for (const step of plan.forward) await insist(step, context, steps);
-    return { outcome: 'done', error: null, steps };
   } catch (error) {
     const cause = toDeployError(error);
     return { outcome: 'incomplete', error: withExit(cause), steps };
+  }
+  try {
+    for (const step of plan.watch) await run(step, context, steps);
+    return { outcome: 'done', error: null, steps };
+  } catch (error) {
+    return { outcome: 'worse', error: toDeployError(error), steps };
   }
 }
 
@@ -99,7 +105,8 @@ async function undo(begun: Step[], context: Context): Promise<void> {
   }
 }
 
-function withExit(error: DeployError): DeployError {
+/** The same error, for a run that a person must look after. */
+export function withExit(error: DeployError): DeployError {
   error.details.exit = EXIT.incomplete;
   return error;
 }

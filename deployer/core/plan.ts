@@ -19,18 +19,20 @@ export type Step = { id: string; cause: string } & (
   | { do: 'seat'; release: string; image: string; scale: number }
   | { do: 'park'; release: string; twinOf: string }
   | { do: 'retire'; release: string; target: string }
+  | { do: 'watch'; release: string; ms: number }
 );
 export type Of<Word extends Step['do']> = Extract<Step, { do: Word }>;
 
 /**
  * `tidy` finishes what an interrupted run left; `reversible` steps are undone in reverse when one fails; after the
- * `pivot` there is only forward. Without a pivot nothing changes for users.
+ * `pivot` there is only forward. Without a pivot nothing changes for users. When `watch` fails, the run goes back.
  */
 export interface Plan {
   tidy: Step[];
   reversible: Step[];
   pivot: Step | null;
   forward: Step[];
+  watch: Step[];
 }
 
 export type Desired =
@@ -53,7 +55,11 @@ interface DeployOptions {
 export interface PlanOptions {
   /** Keep the previous release warm. */
   park: boolean;
+  /** How long the new release is compared with the old one, in milliseconds; 0: not at all. */
+  watchMs: number;
 }
+
+const NOTHING: Plan = { tidy: [], reversible: [], pivot: null, forward: [], watch: [] };
 
 /** From what is wanted and what is there to what to do. Pure: no clock, no engine, no chance. */
 export function makePlan(desired: Desired, observed: Observed, options: PlanOptions): Plan {
@@ -61,8 +67,7 @@ export function makePlan(desired: Desired, observed: Observed, options: PlanOpti
   const old = observed.instances.filter((one) => one.running && one.release === serving);
   if (desired.kind === 'rollback') return rollbackPlan(desired.to, old, observed, options);
   if (desired.kind === 'admit') return admitPlan(desired.held, old, observed, options);
-  if (desired.kind === 'abort')
-    return { tidy: [], reversible: [], pivot: null, forward: [retire(desired.held, 'it is not wanted')] };
+  if (desired.kind === 'abort') return { ...NOTHING, forward: [retire(desired.held, 'it is not wanted')] };
 
   const { release, image, token } = desired;
   const tidy = serving === null ? [] : tidyUp(serving, old, observed);
@@ -103,7 +108,7 @@ export function makePlan(desired: Desired, observed: Observed, options: PlanOpti
       token,
       cause: 'seen as its users will, before they do',
     });
-  if (desired.hold) return { tidy, reversible, pivot: null, forward: [] };
+  if (desired.hold) return { ...NOTHING, tidy, reversible };
   reversible.push(
     { id: 'admit', do: 'admit', release, target: null, cause: 'both listen from here on' },
     confirm(release, old),
@@ -117,6 +122,7 @@ export function makePlan(desired: Desired, observed: Observed, options: PlanOpti
     reversible,
     pivot: promote(release),
     forward: afterPivot(release, image, old, after, options),
+    watch: watch(release, old, options),
   };
 }
 
@@ -143,7 +149,7 @@ function rollbackPlan(to: Instance, old: Instance[], observed: Observed, options
   ];
   const instances = observed.instances.filter((one) => one.held === null); // it waits for its own order
   const forward = afterPivot(to.release, to.image, old, instances, options);
-  return { tidy: [], reversible, pivot: promote(to.release), forward };
+  return { ...NOTHING, reversible, pivot: promote(to.release), forward };
 }
 
 /** What is left of a deploy that was held. */
@@ -155,7 +161,7 @@ function admitPlan(held: Instance, old: Instance[], observed: Observed, options:
     confirm(release, old),
   ];
   const forward = afterPivot(release, image, old, observed.instances, options);
-  return { tidy: [], reversible, pivot: promote(release), forward };
+  return { ...NOTHING, reversible, pivot: promote(release), forward, watch: watch(release, old, options) };
 }
 
 function standby(release: string, image: string, target: string | null): Of<'standby'> {
@@ -166,6 +172,12 @@ function standby(release: string, image: string, target: string | null): Of<'sta
 function confirm(release: string, old: Instance[]): Of<'confirm'> {
   const loosen = old.map((one) => one.id);
   return { id: 'confirm', do: 'confirm', release, loosen, cause: 'it must really answer through the proxy' };
+}
+
+/** Nothing can be compared with a release that was the first. */
+function watch(release: string, old: Instance[], { watchMs: ms }: PlanOptions): Step[] {
+  const cause = 'worse than the one before, and this run goes back to that';
+  return ms > 0 && old.length ? [{ id: 'watch', do: 'watch', release, ms, cause }] : [];
 }
 
 function promote(release: string): Of<'promote'> {

@@ -25,7 +25,7 @@ export async function smoke({ release, token }: Of<'smoke'>, context: Context): 
   if (unable) {
     if (!expected) return `left out: ${unable}`;
     const next =
-      'compose.yaml and proxy/ of this version know previews; docs/preview.md says what an image must do';
+      'compose.yaml and proxy/ of this version know previews; docs/checks.md says what an image must do';
     throw await failedRelease(context, { code: 'NO_PREVIEW', what: `no smoke test: ${unable}`, next });
   }
   for (const check of pages ?? []) await expect(check, headers, context);

@@ -5,6 +5,7 @@ import { setInEnvFile } from '../store/env-file.ts';
 import { confirm, createNext, pull, seat, waitHealthy } from './boot.ts';
 import { explainRefusal, within, type Context } from './context.ts';
 import { smoke } from './smoke.ts';
+import { watch } from './watch.ts';
 import { readRecord } from './observe.ts';
 import type { Of, Step } from './plan.ts';
 
@@ -137,6 +138,8 @@ export const HANDLERS: { [Word in Step['do']]: Handler<Of<Word>> } = {
     undo: null,
   },
 
+  watch: { run: watch, undo: null },
+
   retire: {
     run: async ({ target, id }, { engine, sessions, observed, drainTimeoutMs }) => {
       await sessions.end(target);
@@ -165,6 +168,7 @@ async function hide({ release, token }: Of<'hide'>, context: Context): Promise<v
 /** The pivot. When its answer is lost, the record tells whether it happened. */
 async function promote({ release }: Of<'promote'>, context: Context): Promise<void> {
   const session = await context.sessions.with(required(context).id);
+  context.baseline.end();
   try {
     await session.ask('promote');
   } catch (error) {

@@ -30,6 +30,8 @@ export function endLine(event: Extract<DeployEvent, { type: 'end' }>): string {
       return `release ${event.release} (${event.image}) is held, nothing changed for your users (${took}); next: deploy admit, or deploy abort`;
     case 'aborted':
       return `release ${event.release} (${event.image}) is removed, nothing changed for your users (${took})`;
+    case 'returned':
+      return `release ${event.release} (${event.image}) did worse and is taken back: the release before serves again (${took})`;
     case 'failed':
       return `nothing changed for your users: what this run began is undone (${took})`;
     case 'interrupted':

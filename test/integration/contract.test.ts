@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
-import type { CheckResult, Drain, ReleaseRecord, State } from '../../deployer/contract.ts';
+import type { CheckResult, Drain, Figures, ReleaseRecord, State } from '../../deployer/contract.ts';
 import { RECORD_FILE } from '../../deployer/contract.ts';
 import { freePort } from '../support/containers.ts';
 import { HostInstance } from '../support/instance.ts';
@@ -26,6 +26,7 @@ const STATE: Record<keyof State, true> = {
   preview: true,
   problem: true,
 };
+const FIGURES: Record<keyof Figures, true> = { answered: true, errors: true, times: true };
 const DRAIN: Record<keyof Drain, true> = { ms: true, answered: true, cut: true };
 const CHECK: Record<keyof CheckResult, true> = { status: true, ms: true, body: true };
 const RECORD: Record<keyof ReleaseRecord, true> = { version: true, serving: true, known: true, at: true };
@@ -60,8 +61,10 @@ describe('docs/contract.md, the deployer and the app say the same', { timeout: 6
     assert.deepEqual(keys(await app.state()), keys(STATE));
   });
 
-  it('about a drain, a check and the record', async () => {
+  it('about a drain, a check, the figures and the record', async () => {
     const control = await app.session();
+    assert.deepEqual(inPage('Figures'), keys(FIGURES));
+    assert.deepEqual(keys((await control.ask('figures')) as object), keys(FIGURES));
     assert.deepEqual(inPage('Drain'), keys(DRAIN));
     assert.deepEqual(keys((await control.ask('check', { path: '/' })) as object), keys(CHECK));
     const record = JSON.parse(await readFile(join(dir, RECORD_FILE), 'utf8')) as object;
@@ -81,6 +84,7 @@ describe('docs/contract.md, the deployer and the app say the same', { timeout: 6
       'check',
       'admit',
       'promote',
+      'figures',
       'loosen',
       'preview',
       'park',

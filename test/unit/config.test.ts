@@ -81,6 +81,7 @@ describe('a project', () => {
       'drain-timeout': 30_000,
       settle: 100,
       links: [],
+      watch: 5000,
       park: true,
     });
   });

@@ -31,6 +31,7 @@ const plan: Plan = {
   reversible: BEFORE.map(step),
   pivot: step('promote'),
   forward: AFTER.map(step),
+  watch: [],
 };
 const DONE = [...BEFORE, 'promote', ...AFTER];
 /** The steps that can be taken back, the last first. */
@@ -189,6 +190,7 @@ describe('the switch', () => {
     return {
       next: { id: 'new', name: 'app-2' },
       observed: { pod: { id: 'pod', imageId: '' }, instances: [] },
+      baseline: { end: () => {} },
       sessions: { with: async () => ({ ask }) },
       engine: { readFile: record },
     } as unknown as Context;

@@ -33,8 +33,8 @@ const next = {
 };
 
 /** The plan's steps in a word or two each, without their causes. */
-function words(desired: Desired, state: Observed, park = true): string {
-  return describePlan(makePlan(desired, state, { park }))
+function words(desired: Desired, state: Observed, park = true, watchMs = 0): string {
+  return describePlan(makePlan(desired, state, { park, watchMs }))
     .split('\n')
     .map((line) => (line.startsWith('  ') ? `  ${line.slice(2, 46).trim()}` : line))
     .join('\n');
@@ -99,6 +99,14 @@ describe('the plan of a deploy', () => {
   it('keeps nothing warm with --no-park', () => {
     const state = observed('r2', ['r1'], [instance('app-2', 'r2'), instance('parked-r1', 'r1', hidden)]);
     assert.equal(words(next, state, false), `${BOOT}\n  drain r2\n  retire app-2\n  retire parked-r1`);
+  });
+
+  it('ends with a watch when there is a release to compare with, and a rollback does not', () => {
+    const state = observed('r2', ['r1'], [instance('app-2', 'r2'), instance('parked-r1', 'r1', hidden)]);
+    assert.match(words(next, state, true, 5000), /\nand back if it does worse\n {2}watch r9 for 5\.0 s$/);
+    const to = instance('parked-r1', 'r1', hidden);
+    assert.doesNotMatch(words({ kind: 'rollback', to }, state, true, 5000), /watch/);
+    assert.doesNotMatch(words(next, observed(null, [], []), true, 5000), /watch/);
   });
 
   it('has nobody to drain when nothing has served yet', () => {
@@ -215,7 +223,7 @@ describe('over 500 states, whatever earlier runs have left,', () => {
       instances,
       releases[below(3)] ?? null,
     );
-    const plan = makePlan(next, state, { park: true });
+    const plan = makePlan(next, state, { park: true, watchMs: 0 });
 
     it(`a deploy ends with one container for Compose and at most one parked, and never stops the one that serves (seed ${seed})`, () => {
       const serving = (all: Instance[]): boolean =>
@@ -226,7 +234,7 @@ describe('over 500 states, whatever earlier runs have left,', () => {
       const then = makePlan(
         next,
         { ...state, instances: tidied, remembered: state.record?.serving ?? null },
-        { park: true },
+        { park: true, watchMs: 0 },
       );
       assert.deepEqual(then.tidy, [], 'tidying once is enough');
       assert.ok(![...then.reversible, then.pivot].some((step) => step?.do === 'retire'));

@@ -1,0 +1,76 @@
+import type { Figures } from '../contract.ts';
+
+/** Fewer bad answers than this are bad luck. */
+const MIN_ERRORS = 5;
+/** A share of bad answers is worse when it is this much above the old release's … */
+const ERROR_MARGIN = 0.01;
+/** … and so many standard errors of the difference (two-proportion z-test, pooled). */
+const ERROR_SIGMAS = 4;
+/** Or, when there is hardly anything to compare with, when it is above this. */
+const ERRORS_ALONE = 0.05;
+/** Fewer answers than this say nothing about how fast a release is. */
+const MIN_ANSWERS = 100;
+/** A release is slower when its median is so many times the old one's, and by more than a machine's noise. */
+const SLOWER_TIMES = 3;
+const SLOWER_MS = 8;
+
+/** What was answered between two looks; a child that was replaced meanwhile has taken its figures along. */
+export function since(then: Figures, now: Figures): Figures {
+  const less = (a: number, b: number): number => Math.max(0, a - b);
+  return {
+    answered: less(now.answered, then.answered),
+    errors: less(now.errors, then.errors),
+    times: now.times.map((count, bucket) => less(count, then.times[bucket] ?? 0)),
+  };
+}
+
+/** Milliseconds below which half of the answers were, interpolated within its bucket; null without answers. */
+export function median({ times }: Figures): number | null {
+  const half = times.reduce((sum, count) => sum + count, 0) / 2;
+  let before = 0;
+  for (const [bucket, count] of times.entries()) {
+    if (count > 0 && before + count >= half) {
+      const [from, to] = [bucket === 0 ? 0 : 2 ** ((bucket - 1) / 2), 2 ** (bucket / 2)];
+      return from + ((half - before) / count) * (to - from);
+    }
+    before += count;
+  }
+  return null;
+}
+
+/**
+ * What is worse about the new release than about the old one, in words; empty when nothing is, or when too little was
+ * answered to tell. `errors` of the old one is the longest look there is at it, `pace` the latest.
+ */
+export function compare(next: Figures, old: { errors: Figures; pace: Figures }): string[] {
+  return [...moreErrors(next, old.errors), ...slower(next, old.pace)];
+}
+
+function moreErrors(next: Figures, old: Figures): string[] {
+  if (next.errors < MIN_ERRORS) return [];
+  const [now, before] = [share(next), share(old)];
+  const pooled = (next.errors + old.errors) / (next.answered + old.answered);
+  const spread = Math.sqrt(pooled * (1 - pooled) * (1 / next.answered + 1 / old.answered));
+  const limit = old.answered < MIN_ANSWERS ? ERRORS_ALONE : Math.max(ERROR_MARGIN, ERROR_SIGMAS * spread);
+  if (now - before <= limit) return [];
+  return [
+    `${next.errors} of ${next.answered} answers were errors (${percent(now)}); of the old release's ${old.answered}: ${old.errors} (${percent(before)})`,
+  ];
+}
+
+function slower(next: Figures, old: Figures): string[] {
+  if (next.answered < MIN_ANSWERS || old.answered < MIN_ANSWERS) return [];
+  const [now, before] = [median(next) ?? 0, median(old) ?? 0];
+  if (now < before * SLOWER_TIMES || now - before < SLOWER_MS) return [];
+  return [
+    `half of ${next.answered} answers took longer than ${now.toFixed(0)} ms; of the old release's ${old.answered}: ${before.toFixed(1)} ms`,
+  ];
+}
+
+function share({ errors, answered }: Figures): number {
+  return answered === 0 ? 0 : errors / answered;
+}
+
+function percent(value: number): string {
+  return `${(value * 100).toFixed(1)} %`;
+}

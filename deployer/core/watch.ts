@@ -1,0 +1,106 @@
+import type { Figures, State } from '../contract.ts';
+import { formatDuration } from '../duration.ts';
+import type { Instance } from '../engine/docker.ts';
+import { INITIAL_RELEASE } from '../contract.ts';
+import { RefusedError } from '../engine/session.ts';
+import { explainRefusal, failedRelease, type Context, type Sessions } from './context.ts';
+import { compare, median, since } from './judge.ts';
+import type { Of } from './plan.ts';
+
+const EVERY_MS = 250;
+
+/** How the old release did: over its whole time, and between the start of the run and its end on the port. */
+export class Baseline {
+  readonly #sessions: Sessions;
+  readonly #ids: string[];
+  readonly #begin: Promise<Figures | null>;
+  #end: Promise<Figures | null> = Promise.resolve(null);
+
+  /** Looks at once, and does not make the caller wait. */
+  constructor(sessions: Sessions, old: Instance[]) {
+    this.#sessions = sessions;
+    this.#ids = old.map(({ id }) => id);
+    this.#begin = this.#look();
+  }
+
+  /** The last look, before the old release leaves the port. */
+  end(): void {
+    this.#end = this.#look();
+  }
+
+  /** Null when there was no old release, or one that does not count. */
+  async read(): Promise<{ errors: Figures; pace: Figures } | null> {
+    const [begin, end] = await Promise.all([this.#begin, this.#end]);
+    return begin && end && { errors: end, pace: since(begin, end) };
+  }
+
+  async #look(): Promise<Figures | null> {
+    const [id] = this.#ids;
+    return id === undefined ? null : await figuresOf(this.#sessions, id).catch(() => null);
+  }
+}
+
+async function figuresOf(sessions: Sessions, id: string): Promise<Figures> {
+  return (await (await sessions.with(id)).ask('figures')) as Figures;
+}
+
+/** Watches the release that now serves, for a time; throws when it does worse than the one before. Ctrl-C ends it. */
+export async function watch({ release, ms }: Of<'watch'>, context: Context): Promise<string> {
+  const { sessions, signal } = context;
+  const one = await seatOf(release, context);
+  if (!one) throw new Error(`no container of ${release} runs`);
+  context.next = { id: one.id, name: one.name };
+  const old = await context.baseline.read();
+  const session = await sessions.with(one.id, one.name);
+  const { restarts } = (await session.ask('state')) as State;
+  const begin = await figuresOf(sessions, one.id).catch((error: unknown) => {
+    if (error instanceof RefusedError && error.code === 'UNKNOWN_COMMAND') return null;
+    throw error;
+  });
+  if (!begin) return 'left out: the image counts nothing (docs/contract.md)';
+  const until = performance.now() + ms;
+  let seen = since(begin, begin);
+  while (performance.now() < until && !signal.aborted) {
+    await new Promise((resolve) => setTimeout(resolve, Math.min(EVERY_MS, until - performance.now())));
+    const [state, figures] = await look(context, one.id);
+    seen = since(begin, figures);
+    const worse = old ? compare(seen, old) : [];
+    if (state.restarts > restarts)
+      worse.push(`${state.restarts - restarts} of its processes ended by themselves`);
+    if (worse.length) throw await worseThanBefore(worse, context);
+  }
+  const early = signal.aborted
+    ? `, ended early after ${formatDuration(ms - (until - performance.now()))}`
+    : '';
+  const pace = `half within ${inMs(seen)}, before ${old ? inMs(old.pace) : 'not known'}`;
+  return `${seen.answered} answers, ${seen.errors} errors; ${pace}${early}`;
+}
+
+function inMs(figures: Figures): string {
+  const ms = median(figures);
+  return ms === null ? 'no answers' : `${ms.toFixed(1)} ms`;
+}
+
+async function look(context: Context, id: string): Promise<[State, Figures]> {
+  try {
+    const session = await context.sessions.with(id);
+    const [state, figures] = await Promise.all([session.ask('state'), session.ask('figures')]);
+    return [state as State, figures as Figures];
+  } catch (error) {
+    throw await explainRefusal(context, error, context.next?.name ?? '');
+  }
+}
+
+/** The container of the release that Compose sees: after `admit` of a held one it is another than was looked at before. */
+async function seatOf(release: string, { engine, config }: Context): Promise<Instance | undefined> {
+  const all = await engine.instances(config.project, config.settings.service, INITIAL_RELEASE);
+  return all.findLast((one) => one.running && one.visible && one.release === release);
+}
+
+async function worseThanBefore(worse: string[], context: Context): Promise<Error> {
+  return await failedRelease(context, {
+    code: 'WORSE',
+    what: `the new release does worse than the old one: ${worse.join('; ')}`,
+    next: 'correct the release; --watch 0s would have left it in service',
+  });
+}

@@ -10,6 +10,9 @@ export interface Flags {
   timeout?: number;
   drainTimeout?: number;
   watch?: number;
+  canary?: number[];
+  steps?: number[];
+  for?: number;
   park: boolean;
   dryRun: boolean;
   yes: boolean;
@@ -108,6 +111,15 @@ export async function parseCli(
         '--watch <time>',
         'how long the new release is compared with the old one (5s); 0s: not',
       ).argParser((text) => duration('--watch', text, true)),
+    )
+    .addOption(
+      new Option('--canary <percent>', 'the share of new connections to begin with').argParser(percents),
+    )
+    .addOption(new Option('--steps <list>', 'shares one after the other, such as 5,25').argParser(percents))
+    .addOption(
+      new Option('--for <time>', 'how long each share is compared with the old release (60s)').argParser(
+        (text) => duration('--for', text),
+      ),
     )
     .option('--no-park', 'do not keep the previous release warm')
     .option('--dry-run', 'print the plan and change nothing', false)
@@ -211,6 +223,14 @@ function unknownWord(word: string, program: Command): DeployError {
     return usage(`"${word}" is not a command; to deploy that image: deploy --image ${word}`);
   const names = program.commands.map((command) => command.name()).join(', ');
   return usage(`"${word}" is not a command; there are: ${names}`);
+}
+
+/** `10%`, `5,25`: above 0 and at most 100, rising; the whole at the end goes without saying. */
+function percents(text: string): number[] {
+  const values = text.split(',').map((part) => Number(/^\s*(\d+(?:\.\d+)?)\s*%?\s*$/.exec(part)?.[1]));
+  const rise = values.every((value, index) => value > (values[index - 1] ?? 0) && value <= 100);
+  if (!rise) throw usage(`"${text}" is not a share such as 10%, nor rising shares such as 5,25`);
+  return values.filter((value) => value < 100);
 }
 
 function duration(flag: string, text: string, zero = false): number {

@@ -1,5 +1,6 @@
 import { setPriority } from 'node:os';
 import { parseCli, type Flags } from './cli.ts';
+import { canaryOf } from './canary-flags.ts';
 import { DeployError, EXIT, toDeployError, type ExitCode } from './errors.ts';
 import { jsonRenderer } from './ui/json.ts';
 import { plainRenderer, type Output, type Renderer } from './ui/plain.ts';
@@ -91,6 +92,7 @@ async function main(): Promise<ExitCode> {
       timeoutMs: flags.timeout,
       drainTimeoutMs: flags.drainTimeout,
       watchMs: flags.watch,
+      canary: canaryOf(flags),
       park: flags.park ? undefined : false,
       dryRun: flags.dryRun,
       yes: flags.yes,

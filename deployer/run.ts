@@ -23,6 +23,8 @@ export interface Globals extends ProjectOptions {
   drainTimeoutMs?: number | undefined;
   park?: boolean | undefined;
   watchMs?: number | undefined;
+  /** Shares in percent before all, and how long each. */
+  canary?: { percents: number[]; ms: number } | undefined;
   dryRun: boolean;
   yes: boolean;
   json: boolean;
@@ -216,7 +218,8 @@ async function tidyAndExecute({ desired }: Wish, context: Context, options: Plan
 }
 
 function planOptions(globals: Globals, { settings }: Config): PlanOptions {
-  return { park: globals.park ?? settings.park, watchMs: globals.watchMs ?? settings.watch };
+  const { park = settings.park, watchMs = settings.watch, canary = null } = globals;
+  return { park, watchMs, canary };
 }
 
 async function dryRun(globals: Globals, config: Config, engine: Engine, decide: Decide): Promise<ExitCode> {

@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs';
 import http from 'node:http';
 import { Counter } from './figures.ts';
 import { PublicListener } from './listener.ts';
+import { USUAL } from './manner.ts';
 import { PreviewServer } from './preview.ts';
 import {
   describe,
@@ -41,7 +42,7 @@ export async function runChild(
     options.stay ?? (() => new PublicListener(listener, options, counter, options.keepAliveTimeoutMs));
   const preview = new PreviewServer(listener);
   let stay: Stay | null = null;
-  let loose = false;
+  let manner = USUAL;
   let requestsBefore = 0;
 
   const leave = async (deadlineMs: number): Promise<Drain> => {
@@ -58,16 +59,16 @@ export async function runChild(
       case 'listen': {
         if (stay) return null;
         const next = makeStay();
-        next.loosen(loose);
+        await next.adopt(manner);
         await next.open();
         stay = next;
         return null;
       }
       case 'leave':
         return await leave(order.deadlineMs);
-      case 'loosen':
-        loose = order.on;
-        stay?.loosen(loose);
+      case 'manner':
+        manner = order.manner;
+        await stay?.adopt(manner);
         return null;
       case 'preview':
         if (order.path) await preview.open(order.path);

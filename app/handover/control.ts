@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import net from 'node:net';
 import { createInterface } from 'node:readline';
+import { MAX_SOCKETS } from './manner.ts';
 import { inUse } from './preview.ts';
 import { describe, HandoverError } from './protocol.ts';
 import type { Supervisor } from './supervisor.ts';
@@ -16,6 +17,8 @@ interface Request {
   deadlineMs?: unknown;
   on?: unknown;
   token?: unknown;
+  every?: unknown;
+  sockets?: unknown;
 }
 
 /** Opens the control socket: lines of JSON, as docs/contract.md describes. Refuses a socket that is in use. */
@@ -101,7 +104,12 @@ async function obey(request: Request, supervisor: Supervisor, owner: object): Pr
       await supervisor.promote();
       break;
     case 'loosen':
-      await supervisor.loosen(owner, request.on === true);
+      await supervisor.manners.change(owner, {
+        closeEvery: request.on === true ? count(request.every, 1000) : 0,
+      });
+      break;
+    case 'weigh':
+      await supervisor.manners.change(owner, { sockets: count(request.sockets, MAX_SOCKETS) });
       break;
     case 'preview':
       await supervisor.preview.show(request.token ?? null);
@@ -114,6 +122,11 @@ async function obey(request: Request, supervisor: Supervisor, owner: object): Pr
       throw new HandoverError('UNKNOWN_COMMAND', `unknown command "${request.do}"`);
   }
   return await supervisor.state();
+}
+
+/** A whole number from 1 to `max`; anything else is 1. */
+function count(value: unknown, max: number): number {
+  return Number.isInteger(value) && (value as number) >= 1 ? Math.min(value as number, max) : 1;
 }
 
 function milliseconds(value: unknown, fallback: number): number {

@@ -1,7 +1,8 @@
 import http from 'node:http';
 import net from 'node:net';
 import type { Counter } from './figures.ts';
-import type { Drain, Stay } from './protocol.ts';
+import { USUAL } from './manner.ts';
+import type { Drain, Manner, Stay } from './protocol.ts';
 
 /** As much as the kernel grants: it caps this at net.core.somaxconn. */
 const BACKLOG = 4096;
@@ -16,8 +17,12 @@ export class PublicListener implements Stay {
   readonly #server: http.Server;
   readonly #sockets = new Set<net.Socket>();
   readonly #running = new Set<http.ServerResponse>();
+  #isOpen = false;
   #leaving = false;
-  #loose = false;
+  #manner = USUAL;
+  /** The further listening sockets; what comes to them is served as if it had come to the first. */
+  readonly #more: net.Server[] = [];
+  #answers = 0;
   #answeredAfterLeaving = 0;
   /** Requests seen on this stay. */
   requests = 0;
@@ -50,23 +55,38 @@ export class PublicListener implements Stay {
   }
 
   /** Listens with SO_REUSEPORT; rejects with the system's code, e.g. EADDRINUSE when another uid holds the port. */
-  open(): Promise<void> {
+  async open(): Promise<void> {
+    await this.#listen(this.#server);
+    this.#isOpen = true;
+    await this.adopt(this.#manner);
+  }
+
+  /** Serves in another manner; sockets that it no longer needs are closed, and what waits at them moves to the others. */
+  async adopt(manner: Manner): Promise<void> {
+    this.#manner = manner;
+    if (manner.closeEvery === 1) this.#closeAfterRunning();
+    if (!this.#isOpen || this.#leaving) return;
+    for (const server of this.#more.splice(manner.sockets - 1)) server.close();
+    while (this.#more.length < manner.sockets - 1) {
+      const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
+        this.#server.emit('connection', socket),
+      );
+      this.#more.push(server);
+      await this.#listen(server);
+    }
+  }
+
+  #listen(server: net.Server): Promise<void> {
     const { host, port } = this.#address;
     return new Promise((resolve, reject) => {
-      this.#server.once('error', reject);
-      this.#server.listen({ host, port, reusePort: true, backlog: BACKLOG }, () => {
-        this.#server.off('error', reject);
+      server.once('error', reject);
+      server.listen({ host, port, reusePort: true, backlog: BACKLOG }, () => {
+        server.off('error', reject);
         // An error after this (EMFILE on accept, say) concerns one connection, not the listener.
-        this.#server.on('error', () => {});
+        server.on('error', () => {});
         resolve();
       });
     });
-  }
-
-  /** While on, every response asks the peer to open a new connection for its next request. */
-  loosen(on: boolean): void {
-    this.#loose = on;
-    if (on) this.#closeAfterRunning();
   }
 
   /**
@@ -80,14 +100,15 @@ export class PublicListener implements Stay {
     const start = performance.now();
     this.#leaving = true;
     this.#closeAfterRunning();
-    const closed = new Promise<void>((resolve) => {
-      net.Server.prototype.close.call(this.#server, () => resolve());
-    });
-    const cut = await this.#withDeadline(closed, deadlineMs);
+    const closed = [this.#server, ...this.#more].map(
+      (server) =>
+        new Promise<void>((resolve) => void net.Server.prototype.close.call(server, () => resolve())),
+    );
+    const cut = await this.#withDeadline(Promise.all(closed), deadlineMs);
     return { ms: Math.round(performance.now() - start), answered: this.#answeredAfterLeaving, cut };
   }
 
-  async #withDeadline(closed: Promise<void>, deadlineMs: number): Promise<number> {
+  async #withDeadline(closed: Promise<unknown>, deadlineMs: number): Promise<number> {
     let cut = 0;
     const timer = setTimeout(() => {
       cut = this.#running.size;
@@ -100,7 +121,7 @@ export class PublicListener implements Stay {
 
   #track(res: http.ServerResponse): void {
     this.requests += 1;
-    if (this.#leaving || this.#loose) res.shouldKeepAlive = false;
+    if (this.#leaving || this.#isTurn()) res.shouldKeepAlive = false;
     this.#running.add(res);
     const start = performance.now();
     res.once('close', () => {
@@ -108,6 +129,12 @@ export class PublicListener implements Stay {
       if (res.writableFinished) this.#counter.add(res.statusCode, performance.now() - start);
       if (this.#leaving && res.writableFinished) this.#answeredAfterLeaving += 1;
     });
+  }
+
+  /** Whether this answer is the one of `closeEvery` that closes its connection. */
+  #isTurn(): boolean {
+    const { closeEvery } = this.#manner;
+    return closeEvery > 0 && ++this.#answers % closeEvery === 0;
   }
 
   #closeAfterRunning(): void {

@@ -63,13 +63,21 @@ export interface Figures {
 
 export type Log = (level: 'info' | 'warn' | 'error', msg: string, fields?: object) => void;
 
+/** How a child serves on the port. */
+export interface Manner {
+  /** Of so many answers one closes its connection, so that the proxy comes anew: 1 each, 0 none. */
+  closeEvery: number;
+  /** Listening sockets on the port: the kernel gives each of them, whosever it is, the same share of new connections. */
+  sockets: number;
+}
+
 /** What a child does while it serves, in place of listening on the port: opened at admission, drained once, thrown away. */
 export interface Stay {
   open: () => Promise<void>;
   /** Stops taking what is new, finishes what runs, at the latest at the deadline (milliseconds). */
   drain: (deadlineMs: number) => Promise<Drain>;
-  /** Asks the other side to come anew for its next request; nothing to do for work that knows no connections. */
-  loosen: (on: boolean) => void;
+  /** Serves in another manner from now on; nothing to do for work that knows no connections. */
+  adopt: (manner: Manner) => Promise<void>;
   /** Requests or jobs taken so far, and connections or jobs open now. */
   readonly requests: number;
   readonly connections: number;
@@ -117,7 +125,7 @@ export interface ServeOptions {
 export type Order =
   | { id: number; do: 'listen' }
   | { id: number; do: 'leave'; deadlineMs: number }
-  | { id: number; do: 'loosen'; on: boolean }
+  | { id: number; do: 'manner'; manner: Manner }
   | { id: number; do: 'preview'; path: string | null }
   | { id: number; do: 'check'; path: string; timeoutMs: number }
   | { id: number; do: 'stats' }

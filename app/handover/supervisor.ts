@@ -1,6 +1,7 @@
 import { Children } from './children.ts';
 import { openControl } from './control.ts';
 import type { Child } from './handle.ts';
+import { Manners } from './manner.ts';
 import { watchNamespace } from './namespace.ts';
 import { PreviewDoor } from './preview.ts';
 import {
@@ -30,10 +31,10 @@ export class Supervisor {
   readonly #turnover: Turnover;
   readonly #serial: Serial;
   readonly preview: PreviewDoor;
+  readonly manners: Manners;
   readonly #watchers = new Set<() => void>();
   #phase: Phase = 'booting';
   #lender: object | null = null;
-  #loosener: object | null = null;
   #record: ReleaseRecord | null = null;
   #drain: Drain | null = null;
   #problem: string | null = null;
@@ -54,6 +55,7 @@ export class Supervisor {
       this.#changed();
     });
     this.preview = new PreviewDoor(this.children, options.runDir);
+    this.manners = new Manners(this.children, this.#serial);
     this.#turnover = new Turnover({
       children: this.children,
       log,
@@ -143,13 +145,6 @@ export class Supervisor {
     });
   }
 
-  loosen(owner: object, on: boolean): Promise<void> {
-    return this.#serial.run(async () => {
-      this.#loosener = on ? owner : null;
-      await this.children.askAll({ do: 'loosen', on });
-    });
-  }
-
   /** Leaves the port, answers what still arrives, stays warm. */
   async park(deadlineMs: number): Promise<Drain> {
     const { drained } = await this.#serial.run(async () => {
@@ -178,7 +173,7 @@ export class Supervisor {
 
   /** A session ended: what it held on loan goes back, so a deployer that dies leaves nothing half done. */
   released(owner: object): void {
-    if (this.#loosener === owner) void this.loosen(owner, false).catch(() => {});
+    this.manners.released(owner);
     void this.#serial.run(async () => {
       if (this.#lender !== owner) return;
       this.#log('warn', 'the session that admitted this release ended before promoting it: leaving the port');
@@ -249,6 +244,7 @@ export class Supervisor {
   }
 
   async #admitChild(child: Child): Promise<void> {
+    await child.ask({ do: 'manner', manner: this.manners.current });
     if (this.#phase === 'serving') await child.ask({ do: 'listen' });
     await this.preview.join(child);
   }

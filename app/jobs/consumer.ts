@@ -54,7 +54,7 @@ export class Consumer implements Stay {
     for (const worker of this.#workers) worker.run().catch((error: unknown) => this.#tell(error));
   }
 
-  loosen(): void {} // jobs know no connections
+  async adopt(): Promise<void> {} // jobs know no connections
 
   /**
    * Takes no more jobs and lets those that run finish. At the deadline it gives the rest back to their queues, where another worker

@@ -6,8 +6,8 @@ export function together(stays: Stay[]): Stay {
     async open() {
       for (const stay of stays) await stay.open();
     },
-    loosen(on) {
-      for (const stay of stays) stay.loosen(on);
+    async adopt(manner) {
+      for (const stay of stays) await stay.adopt(manner);
     },
     async drain(deadlineMs) {
       const drains = await Promise.all(stays.map((stay) => stay.drain(deadlineMs)));

@@ -47,6 +47,12 @@ export function describeStep(step: Step): string {
       return `park ${step.release}`;
     case 'retire':
       return `retire ${step.id.slice('retire:'.length) || step.release}`;
+    case 'weigh':
+      return step.percent === null
+        ? 'share new connections evenly'
+        : `share out ${step.percent} % of new connections`;
+    case 'canary':
+      return `compare ${step.percent} % with the rest for ${formatDuration(step.ms)}`;
     case 'watch':
       return `watch ${step.release} for ${formatDuration(step.ms)}`;
     default:

@@ -21,7 +21,11 @@ export async function goBack(worse: Result, context: Context, from: string | nul
     return { ...worse, outcome: 'incomplete', error: withExit(new DeployError({ ...error.details, next })) };
   }
   context.emit({ type: 'notice', level: 'warn', text: `${error.message}; going back to ${to.release}` });
-  const plan = makePlan({ kind: 'rollback', to }, context.observed, { park: false, watchMs: 0 });
+  const plan = makePlan({ kind: 'rollback', to }, context.observed, {
+    park: false,
+    watchMs: 0,
+    canary: null,
+  });
   const back = await execute(plan, { ...context, signal: new AbortController().signal });
   const steps = [...worse.steps, ...back.steps];
   if (back.outcome === 'done') return { outcome: 'returned', error, steps };

@@ -19,6 +19,8 @@ export type Step = { id: string; cause: string } & (
   | { do: 'seat'; release: string; image: string; scale: number }
   | { do: 'park'; release: string; twinOf: string }
   | { do: 'retire'; release: string; target: string }
+  | { do: 'weigh'; percent: number | null; targets: string[] }
+  | { do: 'canary'; release: string; percent: number; ms: number; targets: string[] }
   | { do: 'watch'; release: string; ms: number }
 );
 export type Of<Word extends Step['do']> = Extract<Step, { do: Word }>;
@@ -57,6 +59,8 @@ export interface PlanOptions {
   park: boolean;
   /** How long the new release is compared with the old one, in milliseconds; 0: not at all. */
   watchMs: number;
+  /** Shares of the new connections in percent, in this order, and how long each in milliseconds. */
+  canary: { percents: number[]; ms: number } | null;
 }
 
 const NOTHING: Plan = { tidy: [], reversible: [], pivot: null, forward: [], watch: [] };
@@ -109,10 +113,7 @@ export function makePlan(desired: Desired, observed: Observed, options: PlanOpti
       cause: 'seen as its users will, before they do',
     });
   if (desired.hold) return { ...NOTHING, tidy, reversible };
-  reversible.push(
-    { id: 'admit', do: 'admit', release, target: null, cause: 'both listen from here on' },
-    confirm(release, old),
-  );
+  reversible.push(...admission(release, null, old, options));
   const after = [
     ...observed.instances.filter((one) => !tidy.some((s) => targetOf(s) === one.id)),
     made(release, image),
@@ -155,13 +156,27 @@ function rollbackPlan(to: Instance, old: Instance[], observed: Observed, options
 /** What is left of a deploy that was held. */
 function admitPlan(held: Instance, old: Instance[], observed: Observed, options: PlanOptions): Plan {
   const { release, image, id } = held;
-  const reversible: Step[] = [
-    standby(release, image, id),
-    { id: 'admit', do: 'admit', release, target: id, cause: 'both listen from here on' },
-    confirm(release, old),
-  ];
+  const reversible: Step[] = [standby(release, image, id), ...admission(release, id, old, options)];
   const forward = afterPivot(release, image, old, observed.instances, options);
   return { ...NOTHING, reversible, pivot: promote(release), forward, watch: watch(release, old, options) };
+}
+
+/** Admission at once, or in shares that are compared with what the old release keeps. */
+function admission(release: string, target: string | null, old: Instance[], { canary }: PlanOptions): Step[] {
+  const admit: Step = { id: 'admit', do: 'admit', release, target, cause: 'both listen from here on' };
+  const targets = old.map((one) => one.id);
+  const [first, ...percents] = canary && old.length ? canary.percents : [];
+  if (!canary || first === undefined) return [admit, confirm(release, old)];
+  const weigh = (percent: number | null): Step => {
+    const cause = percent === null ? 'it has done well' : 'the kernel shares new connections out by sockets';
+    return { id: `weigh:${percent ?? 'even'}`, do: 'weigh', percent, targets, cause };
+  };
+  const compare = (percent: number): Step => {
+    const cause = 'worse than the old one, and it goes';
+    return { id: `canary:${percent}`, do: 'canary', release, percent, ms: canary.ms, targets, cause };
+  };
+  const rest = percents.flatMap((percent) => [weigh(percent), compare(percent)]);
+  return [weigh(first), admit, compare(first), ...rest, weigh(null), confirm(release, old)];
 }
 
 function standby(release: string, image: string, target: string | null): Of<'standby'> {

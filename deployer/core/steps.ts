@@ -3,6 +3,7 @@ import { buildImage, createContainer } from '../engine/compose.ts';
 import { DeployError, EXIT } from '../errors.ts';
 import { setInEnvFile } from '../store/env-file.ts';
 import { confirm, createNext, pull, seat, waitHealthy } from './boot.ts';
+import { canary, unweigh, weigh } from './canary.ts';
 import { explainRefusal, within, type Context } from './context.ts';
 import { smoke } from './smoke.ts';
 import { watch } from './watch.ts';
@@ -137,6 +138,10 @@ export const HANDLERS: { [Word in Step['do']]: Handler<Of<Word>> } = {
     },
     undo: null,
   },
+
+  weigh: { run: weigh, undo: unweigh },
+
+  canary: { run: canary, undo: null },
 
   watch: { run: watch, undo: null },
 

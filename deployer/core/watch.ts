@@ -76,12 +76,14 @@ export async function watch({ release, ms }: Of<'watch'>, context: Context): Pro
   return `${seen.answered} answers, ${seen.errors} errors; ${pace}${early}`;
 }
 
-function inMs(figures: Figures): string {
+/** The median for people. */
+export function inMs(figures: Figures): string {
   const ms = median(figures);
   return ms === null ? 'no answers' : `${ms.toFixed(1)} ms`;
 }
 
-async function look(context: Context, id: string): Promise<[State, Figures]> {
+/** State and figures of an instance; one that is gone is explained. */
+export async function look(context: Context, id: string): Promise<[State, Figures]> {
   try {
     const session = await context.sessions.with(id);
     const [state, figures] = await Promise.all([session.ask('state'), session.ask('figures')]);

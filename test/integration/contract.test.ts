@@ -86,6 +86,7 @@ describe('docs/contract.md, the deployer and the app say the same', { timeout: 6
       'promote',
       'figures',
       'loosen',
+      'weigh',
       'preview',
       'park',
       'retire',

@@ -66,7 +66,7 @@ test('answers that are late, double or of another gathering change nothing', asy
 test('several sources of jobs drain together, and their figures add up', async () => {
   const one = (ms: number, answered: number) => ({
     open: async () => {},
-    loosen: () => {},
+    adopt: async () => {},
     drain: async () => ({ ms, answered, cut: 1 }),
     requests: answered,
     connections: 2,

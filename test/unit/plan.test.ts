@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { describePlan } from '../../deployer/core/describe.ts';
 import type { Observed } from '../../deployer/core/observe.ts';
-import { makePlan, type Desired, type Step } from '../../deployer/core/plan.ts';
+import { makePlan, type Desired, type PlanOptions, type Step } from '../../deployer/core/plan.ts';
 import type { Instance } from '../../deployer/engine/docker.ts';
 
 function instance(name: string, release: string, more: Partial<Instance> = {}): Instance {
@@ -33,8 +33,14 @@ const next = {
 };
 
 /** The plan's steps in a word or two each, without their causes. */
-function words(desired: Desired, state: Observed, park = true, watchMs = 0): string {
-  return describePlan(makePlan(desired, state, { park, watchMs }))
+function words(
+  desired: Desired,
+  state: Observed,
+  park = true,
+  watchMs = 0,
+  canary: PlanOptions['canary'] = null,
+): string {
+  return describePlan(makePlan(desired, state, { park, watchMs, canary }))
     .split('\n')
     .map((line) => (line.startsWith('  ') ? `  ${line.slice(2, 46).trim()}` : line))
     .join('\n');
@@ -107,6 +113,19 @@ describe('the plan of a deploy', () => {
     const to = instance('parked-r1', 'r1', hidden);
     assert.doesNotMatch(words({ kind: 'rollback', to }, state, true, 5000), /watch/);
     assert.doesNotMatch(words(next, observed(null, [], []), true, 5000), /watch/);
+  });
+
+  it('is admitted in shares with a canary, each compared, and evenly before it is confirmed', () => {
+    const state = observed('r2', ['r1'], [instance('app-2', 'r2'), instance('parked-r1', 'r1', hidden)]);
+    const shares = words(next, state, true, 0, { percents: [5, 25], ms: 60_000 });
+    assert.match(
+      shares,
+      /pages through the proxy\n {2}share out 5 %.*\n {2}admit r9\n {2}compare 5 %.*\n {2}share out 25 %.*\n {2}compare 25 %.*\n {2}share new connections evenly\n {2}see it answer/,
+    );
+    assert.doesNotMatch(
+      words(next, observed(null, [], []), true, 0, { percents: [5], ms: 1 }),
+      /share|compare/,
+    );
   });
 
   it('has nobody to drain when nothing has served yet', () => {
@@ -223,7 +242,7 @@ describe('over 500 states, whatever earlier runs have left,', () => {
       instances,
       releases[below(3)] ?? null,
     );
-    const plan = makePlan(next, state, { park: true, watchMs: 0 });
+    const plan = makePlan(next, state, { park: true, watchMs: 0, canary: null });
 
     it(`a deploy ends with one container for Compose and at most one parked, and never stops the one that serves (seed ${seed})`, () => {
       const serving = (all: Instance[]): boolean =>
@@ -234,7 +253,7 @@ describe('over 500 states, whatever earlier runs have left,', () => {
       const then = makePlan(
         next,
         { ...state, instances: tidied, remembered: state.record?.serving ?? null },
-        { park: true, watchMs: 0 },
+        { park: true, watchMs: 0, canary: null },
       );
       assert.deepEqual(then.tidy, [], 'tidying once is enough');
       assert.ok(![...then.reversible, then.pivot].some((step) => step?.do === 'retire'));

@@ -61,7 +61,7 @@ export class DropFolder implements Stay {
     look();
   }
 
-  loosen(): void {} // files know no connections
+  async adopt(): Promise<void> {} // files know no connections
 
   /** Takes no more files and finishes the one it works on; at the deadline that goes back to `new/`. */
   async drain(deadlineMs: number): Promise<Drain> {

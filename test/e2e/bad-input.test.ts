@@ -11,7 +11,7 @@ describe('a command line that makes no sense', () => {
   const cases: [string, string[], RegExp][] = [
     ['an unknown flag', ['--imag', 'app:v2'], /unknown option '--imag' \(Did you mean --image\?\)/],
     ['an unknown flag of a command', ['status', '--frob'], /unknown option '--frob'/],
-    ['an unknown word', ['sttaus'], /"sttaus" is not a command; there are: status, rollback, history/],
+    ['an unknown word', ['sttaus'], /"sttaus" is not a command; there are: status, rollback, /],
     ['an image without its flag', ['app:v2'], /to deploy that image: deploy --image app:v2/],
     ['a word too many', ['status', 'now'], /too many arguments for 'status'.*: now/],
     ['no image', [], /say which image: deploy --image NAME:TAG, or deploy --build/],
@@ -21,6 +21,19 @@ describe('a command line that makes no sense', () => {
     ['a bad image name', ['--image', 'App:v2'], /"App:v2" is not an image name such as app:v2/],
     ['an image name with a space', ['--image', 'app v2'], /"app v2" is not an image name/],
     ['an image name without its tag', ['--image', 'app:'], /"app:" is not an image name/],
+    [
+      '--hold with another command',
+      ['status', '--hold'],
+      /--hold and --no-smoke make a deploy, they do not go with "status"/,
+    ],
+    [
+      'a share of nothing',
+      [...IMAGE, '--canary', '0'],
+      /"0" is not a share such as 10%, nor rising shares such as 5,25/,
+    ],
+    ['shares that do not rise', [...IMAGE, '--steps', '25,5'], /"25,5" is not a share such as 10%/],
+    ['--for alone', [...IMAGE, '--for', '5s'], /give --canary or --steps/],
+    ['--canary and --steps', [...IMAGE, '--canary', '5', '--steps', '5,25'], /do not go together/],
     ['a bad duration', [...IMAGE, '--timeout', 'soon'], /--timeout: "soon" is not a duration such as 500ms/],
     ['a duration below zero', [...IMAGE, '--timeout=-5s'], /--timeout: "-5s" is not a duration/],
     ['no time at all', [...IMAGE, '--drain-timeout', '0'], /--drain-timeout must be more than 0/],
@@ -57,7 +70,17 @@ describe('a command line that makes no sense', () => {
 
   it('is easy to correct: help of every command exits 0 and shows examples', async () => {
     await using desk = await Desk.make(null);
-    const commands = ['status', 'rollback', 'history', 'logs', 'doctor', 'unlock'];
+    const commands = [
+      'status',
+      'rollback',
+      'preview',
+      'admit',
+      'abort',
+      'history',
+      'logs',
+      'doctor',
+      'unlock',
+    ];
     const asked = [['--help'], ['help'], ['help', 'status'], ...commands.map((word) => [word, '--help'])];
     for (const args of asked) {
       const { exitCode, stdout, stderr } = await desk.deploy(args, NO_ENGINE);

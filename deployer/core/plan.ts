@@ -46,7 +46,7 @@ export function makePlan(desired: Desired, observed: Observed, options: PlanOpti
   if (desired.kind === 'rollback') return rollbackPlan(desired.to, old, observed, options);
 
   const { release, image } = desired;
-  const tidy = serving === null ? [] : tidyUp(serving, old, observed);
+  const tidy = planTidy(observed);
   // What stands in Compose's eyes after the tidying: the serving instance, or nothing.
   const visible = observed.instances.filter(
     (one) => one.visible && !tidy.some((s) => targetOf(s) === one.id),
@@ -82,8 +82,11 @@ export function makePlan(desired: Desired, observed: Observed, options: PlanOpti
   };
 }
 
-/** What an interrupted run left undone after its pivot, or left over before it. */
-function tidyUp(serving: string, old: Instance[], observed: Observed): Step[] {
+/** What an interrupted run left undone after its pivot, or left over before it. Without a record nothing is certain. */
+export function planTidy(observed: Observed): Step[] {
+  const serving = observed.record?.serving ?? null;
+  if (serving === null) return [];
+  const old = observed.instances.filter((one) => one.running && one.release === serving);
   const steps = settle(serving, null, observed.instances, { park: true, keep: keepWarm(observed) });
   const image = old[0]?.image;
   if (image && observed.remembered !== serving && (steps.length || observed.remembered)) {

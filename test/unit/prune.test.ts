@@ -2,7 +2,10 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { describePrune } from '../../deployer/commands/prune.ts';
 import { planTidy } from '../../deployer/core/plan.ts';
-import { describePruned } from '../../deployer/core/prune-images.ts';
+import type { Config } from '../../deployer/config.ts';
+import { describePruned, pruneAfter, removeImages } from '../../deployer/core/prune-images.ts';
+import { deploySchema } from '../../deployer/schema.ts';
+import type { DeployEvent } from '../../deployer/events.ts';
 import { describeImage, lastImages, oldImages, repositoryOf } from '../../deployer/core/prune.ts';
 import type { Engine, Instance } from '../../deployer/engine/docker.ts';
 import { removeImage, type HeldImage } from '../../deployer/engine/images.ts';
@@ -224,5 +227,39 @@ describe('an image that is removed', () => {
     assert.equal(await removeImage(engineWith({}, 409).engine, held('a')), false);
     assert.equal(await removeImage(engineWith({}, 404).engine, held('a')), true);
     await assert.rejects(removeImage(engineWith({}, 500).engine, held('a')), /refused/);
+  });
+});
+
+describe('the prune that ends a deploy', () => {
+  const broken = { docker: { listImages: async () => Promise.reject(new Error('the engine is gone')) } };
+  const end = async (prune: boolean): Promise<DeployEvent[]> => {
+    const events: DeployEvent[] = [];
+    const where = {
+      engine: broken as unknown as Engine,
+      config: { settings: deploySchema.parse({ prune }) } as Config,
+      folder: '/not/here',
+    };
+    await pruneAfter(where, (event) => events.push(event), new AbortController().signal);
+    return events;
+  };
+
+  it('only warns when it cannot be done, with what to type', async () => {
+    const [event, ...more] = await end(true);
+    assert.deepEqual(more, []);
+    assert.ok(event?.type === 'notice' && event.level === 'warn');
+    assert.equal(event.text, 'old images are not removed: the engine is gone; next: deploy prune');
+  });
+
+  it('does not even look where x-deploy.prune is false', async () => assert.deepEqual(await end(false), []));
+
+  it('stops between two images on Ctrl-C', async () => {
+    const interrupt = new AbortController();
+    const gone: string[] = [];
+    const getImage = (name: string) => ({ remove: async () => (gone.push(name), interrupt.abort()) });
+    const modem = { dial: (_: unknown, done: (error: Error) => void) => done(new Error('not told')) };
+    const engine = { docker: { getImage, modem } } as unknown as Engine;
+    const old = ['a', 'b'].map((id) => ({ ...held(id), releases: ['r'] }));
+    const { removed, freed } = await removeImages(engine, old, () => {}, interrupt.signal);
+    assert.deepEqual([gone, removed.map(({ id }) => id), freed], [['a'], ['a'], null]);
   });
 });

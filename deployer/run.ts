@@ -224,7 +224,11 @@ async function dryRun(globals: Globals, config: Config, engine: Engine, decide: 
   return EXIT.done;
 }
 
-function explain(was: NonNullable<Awaited<ReturnType<typeof readInterruption>>>, observed: Observed): string {
+/** What a killed run had reached, and what is done about it now. */
+export function explain(
+  was: NonNullable<Awaited<ReturnType<typeof readInterruption>>>,
+  observed: Observed,
+): string {
   const where = was.step ? `${was.finished ? 'after' : 'in'} step "${was.step}"` : 'before its first step';
   const serves = observed.record?.serving;
   const what =

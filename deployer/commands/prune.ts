@@ -9,9 +9,9 @@ import { describeImage, oldImages, type OldImage } from '../core/prune.ts';
 import { Engine } from '../engine/docker.ts';
 import { EXIT, type ExitCode } from '../errors.ts';
 import { Probe } from '../probe.ts';
-import { underLock, type Globals } from '../run.ts';
+import { explain, underLock, type Globals } from '../run.ts';
 import { countOf, formatSize } from '../size.ts';
-import { Journal } from '../store/journal.ts';
+import { Journal, readInterruption } from '../store/journal.ts';
 import { stateFolder } from '../store/paths.ts';
 
 /**
@@ -21,10 +21,10 @@ import { stateFolder } from '../store/paths.ts';
 export async function prune(globals: Globals, keep?: number): Promise<ExitCode> {
   const config = await loadConfig(globals);
   const engine = new Engine();
+  const pod = await requirePod(engine, config);
   const folder = await stateFolder(globals.env, config.project);
   const where = { engine, config, folder };
   const count = keep ?? config.settings['keep-images'];
-  const pod = await requirePod(engine, config);
   if (globals.dryRun) {
     const tidy = planTidy(await observe(engine, config));
     const images = oldImages(await gatherPruneFacts(where, targets(tidy)), count);
@@ -36,7 +36,8 @@ export async function prune(globals: Globals, keep?: number): Promise<ExitCode> 
   const interrupt = new AbortController();
   globals.onInterrupt(() => interrupt.abort());
   return await underLock(globals, { engine, config, pod, command: 'deploy prune' }, async () => {
-    const observed = await observe(engine, config);
+    const [observed, interruption] = await Promise.all([observe(engine, config), readInterruption(folder)]);
+    if (interruption) globals.emit({ type: 'notice', level: 'info', text: explain(interruption, observed) });
     const sessions = new Sessions(engine, config.settings.ctl);
     const context: Context = {
       config,

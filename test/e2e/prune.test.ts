@@ -120,20 +120,23 @@ describe('images of old releases', () => {
     const serving = (await project.status()).record?.serving;
     assert.equal(await project.answering(), serving);
     assert.match(await project.read('.env'), new RegExp(`^TASUKI_IMAGE=${REPOSITORY}:r5$`, 'm'));
+    // (control) What stayed for a container that used it has gone with this deploy, now that there is none.
+    assert.deepEqual(await there(ids), ['r2', 'r4', 'r5', 'r6', 'r7']);
   });
 
   it('go with "deploy prune", and with them the container that a killed deploy has left', async (t) => {
     await make('r8');
-    const killed = await killAt(['--image', `${REPOSITORY}:r8`], 'standby');
+    await killAt(['--image', `${REPOSITORY}:r8`], 'standby', 1);
     const were = await scene();
-    assert.equal(were.length, 3, `${killed} must have left a container: ${were.join('\n')}`);
+    assert.equal(were.length, 3, `a container must be left: ${were.join('\n')}`);
     const planned = await project.deployOk('prune', '--keep', '1', '--dry-run');
     assert.match(planned.stdout, /^ {2}retire \S+$/m);
     assert.match(planned.stdout, new RegExp(`^ {2}remove image ${REPOSITORY}:r6 `, 'm'));
     assert.deepEqual(await scene(), were, '--dry-run changes nothing');
     const run = await project.deployOk('prune', '--keep', '1');
-    t.diagnostic(run.stdout.split('\n').at(-1) ?? '');
-    assert.match(run.stdout, /^removed 1 container and 2 images, [\d.]+ [KMG]iB of layers freed$/m);
+    t.diagnostic(run.stdout);
+    assert.match(run.stdout, /was killed in step "standby"/, 'it must say what it found');
+    assert.match(run.stdout, /^removed 1 container and 1 image, [\d.]+ [KMG]iB of layers freed$/m);
     assert.deepEqual(await there(ids), ['r2', 'r4', 'r5', 'r7', 'r8'], 'r5 serves, r7 is parked');
     const { instances, interruption, lock } = await project.status();
     assert.deepEqual(
@@ -146,24 +149,28 @@ describe('images of old releases', () => {
     assert.deepEqual([again.containers, again.removed, again.freed], [[], [], 0]);
   });
 
-  /** Starts the command and kills it when it begins a step; gives the step. */
-  async function killAt(args: string[], step: string): Promise<string> {
+  /** Starts the command and kills it when a step has been heard of so many times. */
+  async function killAt(args: string[], step: string, times: number): Promise<void> {
     const command = project.spawnDeploy([...args, '--json']);
-    let struck = '';
+    let heard = 0;
     for await (const line of createInterface({ input: command.stdout })) {
       const event = JSON.parse(line) as DeployEvent;
-      if (event.type === 'step' && event.id === step && !struck && command.kill('SIGKILL')) struck = step;
+      const isIt = (event.type === 'step' || event.type === 'progress') && event.id === step;
+      if (isIt && ++heard === times) command.kill('SIGKILL');
     }
     assert.equal((await command).signal, 'SIGKILL', `it must have come to "${step}"`);
-    return struck;
   }
 
-  it('are finished with by the next deploy when the command was killed in the middle', async () => {
+  it('are finished with by the next deploy when the command was killed in the middle', async (t) => {
     await configure('keep-images: 9');
     await make('r9', 'r10', 'r11');
     for (const name of ['r8', 'r9', 'r10']) await deploy(name);
     await configure('keep-images: 1');
-    await killAt(['--image', `${REPOSITORY}:r11`], 'prune');
+    // Its start, the first image, the second.
+    await killAt(['--image', `${REPOSITORY}:r11`], 'prune', 3);
+    const left = await there(ids);
+    t.diagnostic(`left by the killed prune: ${left.join(', ')}`);
+    assert.ok(!left.includes('r5') && left.includes('r9'), 'the first is gone, the last is not');
     assert.match(await project.read('.env'), new RegExp(`^TASUKI_IMAGE=${REPOSITORY}:r11$`, 'm'));
     assert.equal(await project.answering(), (await project.status()).record?.serving);
     await make('r12');

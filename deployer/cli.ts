@@ -42,6 +42,7 @@ const COMMAND_EXAMPLES: Record<string, string[]> = {
   admit: ['deploy admit', 'deploy admit --dry-run'],
   abort: ['deploy abort'],
   preview: ['deploy preview', 'xdg-open "$(deploy preview --json | jq -r .link)"'],
+  prune: ['deploy prune', 'deploy prune --keep 2', 'deploy prune --dry-run'],
   unlock: ['deploy unlock', 'deploy unlock --yes   (also when its owner still runs)'],
 };
 
@@ -186,6 +187,15 @@ export async function parseCli(
     .action(({ fix }: { fix: boolean }) =>
       choose(async (globals) => (await import('./commands/doctor.ts')).doctor(globals, fix)),
     );
+  program
+    .command('prune')
+    .option('--keep <number>', 'of the last releases, how many images stay (x-deploy.keep-images)')
+    .description('remove images of old releases, and containers that killed deploys left')
+    .action(({ keep }: { keep?: string }) => {
+      if (keep !== undefined && !/^\d{1,6}$/.test(keep)) throw usage(`--keep takes a number, not "${keep}"`);
+      const count = keep === undefined ? undefined : Number(keep);
+      choose(async (globals) => (await import('./commands/prune.ts')).prune(globals, count));
+    });
   program
     .command('unlock')
     .description('remove the lock of a deploy that is gone')

@@ -3,6 +3,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { IMAGE_VARIABLE, RELEASE_VARIABLE, RUN_DIR } from './contract.ts';
 import { DeployError, EXIT } from './errors.ts';
+import { fillIn, namedImages, type Values } from './fill-in.ts';
 import { deploySchema, type DeploySettings } from './schema.ts';
 import { readEnvFile } from './store/env-file.ts';
 
@@ -25,6 +26,8 @@ export interface Config {
   envFile: string;
   /** The image `docker compose up` would use now. */
   image: string;
+  /** Images that any service is made of, by the environment, by `.env` alone, or by the file alone. */
+  named: string[];
 }
 
 interface Service {
@@ -52,7 +55,8 @@ export async function loadConfig(options: ProjectOptions): Promise<Config> {
   const documents = await Promise.all(files.map((file) => readCompose(file)));
   const compose = merge(documents);
   const envFile = join(directory, '.env');
-  const env = { ...(await readEnv(envFile)), ...options.env };
+  const ownEnv = await readEnv(envFile);
+  const env = { ...ownEnv, ...options.env };
   const problems: string[] = [];
 
   const parsed = deploySchema.safeParse(compose['x-deploy'] ?? {});
@@ -79,6 +83,7 @@ export async function loadConfig(options: ProjectOptions): Promise<Config> {
     settings,
     envFile,
     image: env[IMAGE_VARIABLE] || (/:-([^}]*)\}/.exec(image)?.[1] ?? ''),
+    named: namedImages(compose.services ?? {}, [env, ownEnv, {}]),
   };
 }
 
@@ -133,7 +138,7 @@ function isMapping(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-async function readEnv(file: string): Promise<Record<string, string | undefined>> {
+async function readEnv(file: string): Promise<Values> {
   return await readEnvFile(file).catch((error: unknown) => {
     throw unreadable('the .env file', file, error);
   });
@@ -228,12 +233,8 @@ function badName(project: string, asked: boolean): DeployError {
 }
 
 /** Compose's own rule: `name:`, else the folder's name in lower case with only [a-z0-9_-]. */
-function projectName(name: unknown, directory: string, env: Record<string, string | undefined>): string {
-  if (typeof name === 'string') {
-    const variable = /\$\{?(\w+)(?::?-([^}]*))?\}?/g;
-    return normal(name.replaceAll(variable, (_, key: string, fallback = '') => env[key] || fallback));
-  }
-  return normal(basename(directory));
+function projectName(name: unknown, directory: string, env: Values): string {
+  return normal(typeof name === 'string' ? fillIn(name, env) : basename(directory));
 }
 
 function normal(name: string): string {

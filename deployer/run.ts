@@ -8,6 +8,8 @@ import { previewLink } from './core/preview.ts';
 import { makePlan, type Desired, type PlanOptions } from './core/plan.ts';
 import { goBack } from './core/go-back.ts';
 import { Baseline } from './core/watch.ts';
+import { pruneAfter } from './core/prune-images.ts';
+import { measureRoom, requireRoom } from './core/room.ts';
 import { Engine } from './engine/docker.ts';
 import { EXIT, Interrupted, toDeployError, type ExitCode } from './errors.ts';
 import { tee, type Emit, type Outcome } from './events.ts';
@@ -66,22 +68,37 @@ export async function change(globals: Globals, command: string, decide: Decide):
   const config = await loadConfig(globals);
   const engine = new Engine();
   if (globals.dryRun) return await dryRun(globals, config, engine, decide);
+  const measuring = measureRoom(engine); // beside the lock and the snapshot
   const pod = await requirePod(engine, config);
   const folder = await stateFolder(globals.env, config.project);
-  const notice = (text: string): void => globals.emit({ type: 'notice', level: 'info', text });
-  const lock = await Lock.take(engine, config.project, pod.imageId, command, (owner) => {
-    notice(
-      `took over the lock of ${owner ? `${owner.user}@${owner.host} (pid ${owner.pid}), which is gone` : 'a dead deploy'}`,
-    );
-  });
-  try {
+  return await underLock(globals, { engine, config, pod, command }, async () => {
     const [observed, interruption] = await Promise.all([observe(engine, config), readInterruption(folder)]);
     const wish = await decide(observed, engine, config, folder);
-    if (interruption) notice(explain(interruption, observed));
+    if (interruption) inform(globals, explain(interruption, observed));
+    await requireRoom(engine, config, observed, wish.desired, { ...planOptions(globals, config), measuring });
     return await perform({ globals, config, engine, observed, folder, wish, start, url: pod.url });
+  });
+}
+
+/** Does `work` while no other command changes the project; a dead owner's lock is taken over. */
+export async function underLock<T>(
+  globals: Globals,
+  of: { engine: Engine; config: Config; pod: { imageId: string }; command: string },
+  work: () => Promise<T>,
+): Promise<T> {
+  const lock = await Lock.take(of.engine, of.config.project, of.pod.imageId, of.command, (owner) => {
+    const who = owner ? `${owner.user}@${owner.host} (pid ${owner.pid}), which is gone` : 'a dead deploy';
+    inform(globals, `took over the lock of ${who}`);
+  });
+  try {
+    return await work();
   } finally {
     await lock.release();
   }
+}
+
+function inform({ emit }: Globals, text: string): void {
+  emit({ type: 'notice', level: 'info', text });
 }
 
 interface Performance {
@@ -151,27 +168,29 @@ async function perform({
   });
 
   const { outcome, error, steps } = await carryOut(wish, context, options, from);
-  globals.onInterrupt(null);
   await sessions.endAll();
   const count = await probe.stop();
   const exit = error?.exit ?? EXIT.done;
-  const ms = Math.round(performance.now() - start);
+  const ms = (): number => Math.round(performance.now() - start);
   if (error) {
     const serving = outcome === 'incomplete' ? null : from;
     emit({ type: 'error', error: error.details, serving });
   }
+  const before = observed.instances.find((one) => one.release === from);
   await appendHistory(folder, {
     version: 1,
     at: new Date().toISOString(),
     command: wish.command,
     release,
     image,
-    imageId: await engine.imageId(image),
+    // What is parked may have lost its tag to another image.
+    imageId: wish.desired.kind === 'rollback' ? wish.desired.to.imageId : await engine.imageId(image),
     by: `${userInfo().username}@${hostname()}`,
     from,
-    fromImage: observed.instances.find((one) => one.release === from)?.image ?? null,
+    fromImage: before?.image ?? null,
+    fromImageId: before?.imageId ?? null,
     outcome,
-    ms,
+    ms: ms(),
     servingMs,
     steps,
     probe: count,
@@ -181,7 +200,10 @@ async function perform({
     const { token } = wish.desired;
     emit({ type: 'held', release, link: previewLink(url, token), token });
   }
-  emit({ type: 'end', outcome, exit, release, image, ms, probe: count });
+  if (outcome === 'done' && wish.desired.kind !== 'rollback')
+    await pruneAfter({ engine, config, folder }, emit, interrupt.signal);
+  globals.onInterrupt(null);
+  emit({ type: 'end', outcome, exit, release, image, ms: ms(), probe: count });
   journal.close();
   return exit;
 }
@@ -223,14 +245,24 @@ function planOptions(globals: Globals, { settings }: Config): PlanOptions {
 }
 
 async function dryRun(globals: Globals, config: Config, engine: Engine, decide: Decide): Promise<ExitCode> {
+  const measuring = measureRoom(engine);
   const observed = await observe(engine, config);
   const { desired } = await decide(observed, engine, config, await stateFolder(globals.env, config.project));
-  const plan = makePlan(desired, observed, planOptions(globals, config));
+  const options = planOptions(globals, config);
+  const plan = makePlan(desired, observed, options);
+  await requireRoom(engine, config, observed, desired, { ...options, measuring }).catch((error: unknown) => {
+    const { what, limit } = toDeployError(error).details;
+    globals.emit({ type: 'notice', level: 'warn', text: `would be refused: ${what}; limit: ${limit}` });
+  });
   globals.print(globals.json ? JSON.stringify({ v: 1, type: 'plan', ...plan }) : describePlan(plan));
   return EXIT.done;
 }
 
-function explain(was: NonNullable<Awaited<ReturnType<typeof readInterruption>>>, observed: Observed): string {
+/** What a killed run had reached, and what is done about it now. */
+export function explain(
+  was: NonNullable<Awaited<ReturnType<typeof readInterruption>>>,
+  observed: Observed,
+): string {
   const where = was.step ? `${was.finished ? 'after' : 'in'} step "${was.step}"` : 'before its first step';
   const serves = observed.record?.serving;
   const what =

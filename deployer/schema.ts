@@ -2,6 +2,7 @@ import { en } from 'zod/locales';
 import * as z from 'zod/mini';
 import { parseDuration } from './duration.ts';
 import { linksSchema, smokeSchema } from './smoke/schema.ts';
+import { parseSize } from './size.ts';
 
 z.config(en()); // the small build of zod brings no messages of its own
 
@@ -15,6 +16,18 @@ const duration = z.pipe(
       input: value,
       message: `"${value}" is not a duration such as 500ms, 30s or 5m`,
     });
+    return z.NEVER;
+  }),
+);
+
+/** Bytes, or `false`: not looked at. */
+const sizeOrOff = z.pipe(
+  z.union([z.literal(false), z.string(), z.number()]),
+  z.transform((value, context) => {
+    const bytes = value === false ? value : parseSize(value);
+    if (bytes !== undefined) return bytes;
+    const message = `"${value}" is not a size such as 64m or 1.5g, nor false`;
+    context.issues.push({ code: 'custom', input: value, message });
     return z.NEVER;
   }),
 );
@@ -50,6 +63,14 @@ export const deploySchema = z.strictObject({
   watch: defaultTo(duration, 5000),
   /** Keep the previous release warm beside the serving one, for an instant rollback. */
   park: defaultTo(z.boolean(), true),
+  /** After a deploy, remove images of old releases. */
+  prune: defaultTo(z.boolean(), true),
+  /** The images of so many releases that served last stay. */
+  'keep-images': defaultTo(z.int().check(z.nonnegative()), 5),
+  /** Must remain when the next release runs beside what runs now. */
+  'free-memory': defaultTo(sizeOrOff, 64 * 1024 ** 2),
+  /** Must remain where the engine keeps its data. */
+  'free-disk': defaultTo(sizeOrOff, 500 * 1024 ** 2),
 });
 
 export type DeploySettings = z.infer<typeof deploySchema>;

@@ -1,5 +1,6 @@
 import { execa } from 'execa';
 import type { Config } from '../config.ts';
+import { repositoryOf } from '../core/prune.ts';
 import { DeployError, EXIT, type ExitCode } from '../errors.ts';
 import { newReleaseId, newToken } from '../release-id.ts';
 import { change, type Globals } from '../run.ts';
@@ -17,7 +18,7 @@ export async function deploy(globals: Globals, options: DeployOptions): Promise<
   const command = options.build ? 'deploy --build' : `deploy --image ${options.image}`;
   return await change(globals, command, async (_observed, engine, config) => {
     const built = options.build ? await revisionOf(config) : null;
-    const image = built ? `${repository(config.image)}:${built.tag}` : (options.image ?? '');
+    const image = built ? `${repositoryOf(config.image) || 'app'}:${built.tag}` : (options.image ?? '');
     const pull = !built && !(await engine.imageId(image));
     const release = newReleaseId();
     const { hold, smoke } = options;
@@ -63,9 +64,4 @@ async function revisionOf({ directory }: Config): Promise<{ revision: string; ta
       next: 'commit first, or build by hand and use: deploy --image NAME:TAG',
     });
   }
-}
-
-/** `app` of `app:v1`; a colon before the last slash belongs to a registry's port. */
-function repository(image: string): string {
-  return image.replace(/@.*$/, '').replace(/:[^/:]*$/, '') || 'app';
 }

@@ -53,7 +53,7 @@ export async function execute(plan: Plan, context: Context): Promise<Result> {
 }
 
 /** Finishes what an interrupted run left. A failure ends the run before it has changed anything else. */
-export async function tidyUp(plan: Plan, context: Context): Promise<void> {
+export async function tidyUp(plan: Pick<Plan, 'tidy'>, context: Context): Promise<void> {
   for (const step of plan.tidy) await insist(step, context, []);
 }
 

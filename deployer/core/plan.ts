@@ -74,7 +74,7 @@ export function makePlan(desired: Desired, observed: Observed, options: PlanOpti
   if (desired.kind === 'abort') return { ...NOTHING, forward: [retire(desired.held, 'it is not wanted')] };
 
   const { release, image, token } = desired;
-  const tidy = serving === null ? [] : tidyUp(serving, old, observed);
+  const tidy = planTidy(observed);
   // What stands in Compose's eyes after the tidying: the serving instance, or nothing.
   const visible = observed.instances.filter(
     (one) => one.visible && !tidy.some((s) => targetOf(s) === one.id),
@@ -127,8 +127,11 @@ export function makePlan(desired: Desired, observed: Observed, options: PlanOpti
   };
 }
 
-/** What an interrupted run left undone after its pivot, or left over before it. */
-function tidyUp(serving: string, old: Instance[], observed: Observed): Step[] {
+/** What an interrupted run left undone after its pivot, or left over before it. Without a record nothing is certain. */
+export function planTidy(observed: Observed): Step[] {
+  const serving = observed.record?.serving ?? null;
+  if (serving === null) return [];
+  const old = observed.instances.filter((one) => one.running && one.release === serving);
   const steps = settle(serving, null, observed.instances, { park: true, keep: keepWarm(observed) });
   const image = old[0]?.image;
   if (image && observed.remembered !== serving && (steps.length || observed.remembered)) {

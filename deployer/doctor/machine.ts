@@ -53,7 +53,7 @@ export function judgeDisk(places: { what: string; path: string; free: number }[]
     .map(({ what, path, free }) => `${(free / GIB).toFixed(1)} GiB free for ${what} (${path})`)
     .join(', ');
   const least = Math.min(...places.map(({ free }) => free)) / GIB;
-  const advice = 'see what takes it: docker system df; make room: docker image prune';
+  const advice = 'see what takes it: docker system df; make room: deploy prune, docker builder prune';
   if (least < DISK_FAIL_GIB) return fail(`disk: ${words}`, advice);
   return least < DISK_WARN_GIB ? warn(`disk: ${words}`, advice) : ok(`disk: ${words}`);
 }

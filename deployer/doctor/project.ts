@@ -82,7 +82,7 @@ export function sortOut(
   const parked = parkedInstance({ instances, record } as Observed);
   return {
     stopped: instances.filter((one) => !one.running && ['exited', 'created', 'dead'].includes(one.status)),
-    strays: instances.filter((one) => one.running && one !== seat && one !== parked),
+    strays: instances.filter((one) => one.running && one !== seat && one !== parked && one.held === null),
   };
 }
 

@@ -16,6 +16,8 @@ export interface HistoryEntry {
   from: string | null;
   /** The image of `from`; what a rollback to it deploys once it is no longer parked. */
   fromImage: string | null;
+  /** Absent in lines of earlier versions. */
+  fromImageId?: string | null;
   outcome: Outcome;
   ms: number;
   /** Milliseconds from the start to the first answer of the new release; null when it never served. */

@@ -38,6 +38,8 @@ describe('a command line that makes no sense', () => {
     ['a duration below zero', [...IMAGE, '--timeout=-5s'], /--timeout: "-5s" is not a duration/],
     ['no time at all', [...IMAGE, '--drain-timeout', '0'], /--drain-timeout must be more than 0/],
     ['a bad number of lines', ['logs', '--tail', 'few'], /--tail takes a number or "all", not "few"/],
+    ['a bad number of images', ['prune', '--keep', 'few'], /--keep takes a number, not "few"/],
+    ['no number of images', ['prune', '--keep=-1'], /--keep takes a number, not "-1"/],
     ['a bad project name', ['-p', '../x', 'status'], /"\.\.\/x" is not a Compose project name/],
   ];
   for (const [what, args, says] of cases) {
@@ -79,6 +81,7 @@ describe('a command line that makes no sense', () => {
       'history',
       'logs',
       'doctor',
+      'prune',
       'unlock',
     ];
     const asked = [['--help'], ['help'], ['help', 'status'], ...commands.map((word) => [word, '--help'])];

@@ -138,7 +138,7 @@ describe('a deploy that is interrupted, or meets another', () => {
     const { deploy } = await startUntil(['--image', sick, '--timeout', '2m'], STANDBY);
     await eventually('the release boots', async () => (await scene()).length === were.length + 2);
     const during = await scene();
-    for (const args of [['--image', good[0] ?? ''], ['rollback'], ['unlock']]) {
+    for (const args of [['--image', good[0] ?? ''], ['rollback'], ['prune'], ['unlock']]) {
       const { exitCode, stderr } = await project.deploy(...args);
       assert.equal(exitCode, 75, stderr);
       assert.match(

@@ -34,7 +34,15 @@ describe('an engine that cannot be used', () => {
     return [...words, join(tools, 'bin/deploy')];
   };
 
-  for (const args of [IMAGE, ['status'], ['rollback'], ['logs'], ['unlock'], [...IMAGE, '--dry-run']]) {
+  for (const args of [
+    IMAGE,
+    ['status'],
+    ['rollback'],
+    ['logs'],
+    ['prune'],
+    ['unlock'],
+    [...IMAGE, '--dry-run'],
+  ]) {
     it(`is named, with how to start it and exit code 1: deploy ${args.join(' ')}`, async () => {
       const says = [/the Docker engine does not answer/, /on: {4}unix:\/\/\/nonexistent\.sock/];
       assertRefused(await desk.deploy(args, NO_ENGINE), 1, ...says);

@@ -83,6 +83,10 @@ describe('a project', () => {
       links: [],
       watch: 5000,
       park: true,
+      prune: true,
+      'keep-images': 5,
+      'free-memory': 64 * 1024 ** 2,
+      'free-disk': 500 * 1024 ** 2,
     });
   });
 
@@ -104,6 +108,13 @@ describe('a project', () => {
     ['paths that start with /', (s) => (s['x-deploy'].probe = 'healthz'), /probe: must be a path/],
     ['a control command that is a list', (s) => (s['x-deploy'].ctl = []), /x-deploy\.ctl: /],
     ['an http address', (s) => (s['x-deploy'].url = 'ftp://host'), /x-deploy\.url: /],
+    ['a whole number of images', (s) => (s['x-deploy']['keep-images'] = -1), /x-deploy\.keep-images: /],
+    ['sizes with a unit, or false', (s) => (s['x-deploy']['free-disk'] = true), /x-deploy\.free-disk: /],
+    [
+      'sizes that are some',
+      (s) => (s['x-deploy']['free-memory'] = 'much'),
+      /free-memory: "much" is not a size such as 64m or 1\.5g, nor false/,
+    ],
     ['yes or no for park', (s) => (s['x-deploy'].park = 'maybe'), /x-deploy\.park: /],
   ];
   for (const [what, edit, expected] of rules) {
@@ -129,6 +140,13 @@ describe('a project', () => {
     assert.equal((await load(files)).image, 'app:v7');
     assert.equal((await load(files, { env: { TASUKI_IMAGE: 'app:v9' } })).image, 'app:v9');
     assert.equal((await load(files, { env: { TASUKI_IMAGE: '' } })).image, 'app:v1');
+  });
+
+  it('knows every image that a service may be made of, whatever wins now', async () => {
+    const files = { 'compose.yaml': GOOD, '.env': 'TASUKI_IMAGE=app:v7\n' };
+    const { named } = await load(files, { env: { TASUKI_IMAGE: 'app:v9', WORKER_IMAGE: 'app:v2' } });
+    const services = ['debian:trixie-slim', 'node:26-trixie-slim', 'nginx:1.30', 'mysql:9.7', 'redis:8.0'];
+    assert.deepEqual(named.toSorted(), [...services, 'app:v1', 'app:v2', 'app:v7', 'app:v9'].toSorted());
   });
 
   it('is looked for under the four names of Compose, the first of them first', async () => {

@@ -1,0 +1,15 @@
+export type Values = Record<string, string | undefined>;
+
+/** Text of a Compose file with `$NAME`, `${NAME}` and `${NAME:-default}` in it, as Compose would read it. */
+export function fillIn(text: string, values: Values): string {
+  const variable = /\$\{?(\w+)(?::?-([^}]*))?\}?/g;
+  return text.replaceAll(variable, (_, key: string, fallback = '') => values[key] || fallback);
+}
+
+/** Every image that a service may be made of, by each of several sets of variables. */
+export function namedImages(services: Record<string, { image?: unknown } | null>, sets: Values[]): string[] {
+  const images = Object.values(services).flatMap((service) =>
+    typeof service?.image === 'string' ? [service.image] : [],
+  );
+  return [...new Set(images.flatMap((image) => sets.map((values) => fillIn(image, values))))].filter(Boolean);
+}

@@ -5,6 +5,7 @@ import { noContract, RefusedError, Session } from '../engine/session.ts';
 import { DeployError } from '../errors.ts';
 import type { Emit } from '../events.ts';
 import type { Probe } from '../probe.ts';
+import { lastWords } from './evidence.ts';
 import type { Observed } from './observe.ts';
 
 /** What the steps of one run share. */
@@ -108,10 +109,10 @@ export async function failedRelease(
   details: { code: string; what: string; limit?: string; next: string; evidence?: string[] },
 ): Promise<DeployError> {
   const { next, engine, config } = context;
-  const lines = next ? await engine.lastLines(next.id) : [];
-  const logs = lines.length
-    ? [`last lines of ${next?.name}:`, ...lines.map((line) => `  ${line}`)]
-    : ['it wrote no log line'];
+  const words = next ? await lastWords(engine, next) : [];
+  const logs = words.some((line) => line.startsWith('last lines'))
+    ? words
+    : ['it wrote no log line', ...words];
   return new DeployError({
     ...details,
     subject: next?.name ?? config.settings.service,

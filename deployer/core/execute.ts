@@ -1,6 +1,7 @@
 import { EXIT, Interrupted, toDeployError, type DeployError } from '../errors.ts';
 import type { Context } from './context.ts';
 import { describeStep } from './describe.ts';
+import { withLastWords } from './evidence.ts';
 import type { Plan, Step } from './plan.ts';
 import { HANDLERS } from './steps.ts';
 
@@ -30,9 +31,12 @@ export async function execute(plan: Plan, context: Context): Promise<Result> {
     begun.push(plan.pivot);
     await run(plan.pivot, context, steps);
   } catch (error) {
-    const cause = context.signal.aborted ? new Interrupted() : toDeployError(error);
-    if (cause.exit === EXIT.incomplete) return { outcome: 'incomplete', error: cause, steps };
-    await undo(begun, context);
+    const thrown = toDeployError(error);
+    if (thrown.exit === EXIT.incomplete) return { outcome: 'incomplete', error: thrown, steps }; // interrupted or not
+    const cause = context.signal.aborted
+      ? interruptedIn(begun)
+      : await withLastWords(thrown, context.engine, context.next);
+    cause.details.undone = await undo(begun, context);
     return { outcome: context.signal.aborted ? 'interrupted' : 'failed', error: cause, steps };
   }
   try {
@@ -65,7 +69,9 @@ async function run(step: Step, context: Context, steps: Result['steps']): Promis
     steps.push({ id, ms: ms() });
   } catch (error) {
     emit({ type: 'step', id, title, status: 'failed', ms: ms(), detail: (error as Error).message });
-    throw error;
+    const cause = toDeployError(error);
+    cause.details.step ??= title;
+    throw cause;
   }
 }
 
@@ -79,8 +85,12 @@ async function insist(step: Step, context: Context, steps: Result['steps']): Pro
   }
 }
 
-/** Takes back the begun steps, the last first. A step that cannot be undone does not keep the others from it. */
-async function undo(begun: Step[], context: Context): Promise<void> {
+/**
+ * Takes back the begun steps, the last first, and gives those it took back. A step that cannot be undone does not keep the
+ * others from it.
+ */
+async function undo(begun: Step[], context: Context): Promise<string[]> {
+  const undone: string[] = [];
   for (const step of begun.toReversed()) {
     const handler = HANDLERS[step.do].undo as ((s: Step, c: Context) => Promise<void>) | null;
     if (!handler) continue;
@@ -90,11 +100,20 @@ async function undo(begun: Step[], context: Context): Promise<void> {
     try {
       await handler(step, context);
       context.emit({ type: 'step', id: step.id, title, status: 'undone', ms: ms() });
+      undone.push(title);
     } catch (error) {
       const text = `could not undo "${title}": ${(error as Error).message}; the next deploy cleans it up`;
       context.emit({ type: 'notice', level: 'warn', text });
     }
   }
+  return undone;
+}
+
+function interruptedIn(begun: Step[]): DeployError {
+  const error = new Interrupted();
+  const step = begun.at(-1);
+  if (step) error.details.step = describeStep(step);
+  return error;
 }
 
 function withExit(error: DeployError): DeployError {

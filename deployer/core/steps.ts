@@ -4,6 +4,7 @@ import { DeployError, EXIT } from '../errors.ts';
 import { setInEnvFile } from '../store/env-file.ts';
 import { confirm, createNext, pull, seat, waitHealthy } from './boot.ts';
 import { explainRefusal, within, type Context } from './context.ts';
+import { about } from './evidence.ts';
 import { readRecord } from './observe.ts';
 import type { Step } from './plan.ts';
 
@@ -119,8 +120,10 @@ export const HANDLERS: { [Word in Step['do']]: Handler<Of<Word>> } = {
       await engine.removeByName(name); // of an interrupted run
       const id = await engine.createHiddenTwin(info, name, release);
       await engine.start(id);
-      const session = await sessions.with(id, name);
-      await session.until((state) => state.phase === 'standby', context.timeoutMs);
+      await about(engine, { id, name }, async () => {
+        const session = await sessions.with(id, name);
+        await session.until((state) => state.phase === 'standby', context.timeoutMs);
+      });
     },
     undo: null,
   },

@@ -14,8 +14,10 @@ export function errorLines(error: ErrorDetails): string[] {
   return [
     `error: ${error.what}`,
     ...(error.subject ? [`  on:    ${error.subject}`] : []),
+    ...(error.step ? [`  step:  ${error.step}`] : []),
     ...(error.limit ? [`  limit: ${error.limit}`] : []),
     ...(error.evidence ?? []).map((line) => `  | ${line}`),
+    ...(error.undone ? [`  undone: ${error.undone.join('; ') || 'nothing, there was nothing to undo'}`] : []),
     `  next:  ${error.next}`,
   ];
 }

@@ -10,6 +10,7 @@ export interface Flags {
   timeout?: number;
   drainTimeout?: number;
   park: boolean;
+  hooks: boolean;
   dryRun: boolean;
   yes: boolean;
   json: boolean;
@@ -24,7 +25,7 @@ const COMMAND_EXAMPLES: Record<string, string[]> = {
     'deploy -f other/compose.yaml status',
   ],
   rollback: ['deploy rollback', 'deploy rollback 20261121T012301-7f3a', 'deploy rollback --dry-run'],
-  history: ['deploy history', 'deploy history --json | tail -n 1'],
+  history: ['deploy history', 'deploy history 20261121T012301-7f3a', 'deploy history --json | tail -n 1'],
   logs: ['deploy logs --follow', 'deploy logs 20261121T012301-7f3a --tail all'],
   doctor: ['deploy doctor', 'deploy doctor --fix'],
   unlock: ['deploy unlock', 'deploy unlock --yes   (also when its owner still runs)'],
@@ -88,6 +89,7 @@ export async function parseCli(
       ),
     )
     .option('--no-park', 'do not keep the previous release warm')
+    .option('--no-hooks', 'do not run the hooks of compose.yaml')
     .option('--dry-run', 'print the plan and change nothing', false)
     .option('-y, --yes', 'answer yes to every question', false)
     .option('--json', 'one JSON object per line', false)
@@ -121,8 +123,11 @@ export async function parseCli(
     );
   program
     .command('history')
+    .argument('[release]', 'default: the last 20 runs; with a release, its runs in full')
     .description('the deploys made from this machine')
-    .action(() => choose(async (globals) => (await import('./commands/history.ts')).history(globals)));
+    .action((release?: string) =>
+      choose(async (globals) => (await import('./commands/history.ts')).history(globals, release)),
+    );
   program
     .command('logs')
     .argument('[release]', 'default: the release that serves')

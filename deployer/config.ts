@@ -25,6 +25,8 @@ export interface Config {
   envFile: string;
   /** The image `docker compose up` would use now. */
   image: string;
+  /** The one that the Compose file itself names; empty when it names none. */
+  defaultImage: string;
 }
 
 interface Service {
@@ -72,13 +74,15 @@ export async function loadConfig(options: ProjectOptions): Promise<Config> {
   if (problems.length) throw invalid(files, problems);
 
   const image = String(compose.services?.[settings.service]?.image);
+  const defaultImage = /:-([^}]*)\}/.exec(image)?.[1] ?? '';
   return {
     files,
     directory,
     project,
     settings,
     envFile,
-    image: env[IMAGE_VARIABLE] || (/:-([^}]*)\}/.exec(image)?.[1] ?? ''),
+    image: env[IMAGE_VARIABLE] || defaultImage,
+    defaultImage,
   };
 }
 

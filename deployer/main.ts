@@ -91,6 +91,7 @@ async function main(): Promise<ExitCode> {
       timeoutMs: flags.timeout,
       drainTimeoutMs: flags.drainTimeout,
       park: flags.park ? undefined : false,
+      hooks: flags.hooks,
       dryRun: flags.dryRun,
       yes: flags.yes,
       json: flags.json,

@@ -1,15 +1,16 @@
-import { userInfo, hostname } from 'node:os';
 import { loadConfig, type Config, type ProjectOptions } from './config.ts';
+import { Account } from './core/account.ts';
 import { Sessions, type Context } from './core/context.ts';
 import { describePlan } from './core/describe.ts';
-import { execute, tidyUp, type Result } from './core/execute.ts';
+import { execute, runLast, tidyUp, type Result } from './core/execute.ts';
 import { observe, requirePod, type Observed } from './core/observe.ts';
-import { makePlan, type Desired, type PlanOptions } from './core/plan.ts';
+import { makePlan, type Desired, type Plan, type PlanOptions } from './core/plan.ts';
 import { Engine } from './engine/docker.ts';
 import { EXIT, Interrupted, toDeployError, type ExitCode } from './errors.ts';
 import { tee, type Emit } from './events.ts';
+import { lastOf, waitedFor } from './hooks/schema.ts';
+import { performerOf } from './performer.ts';
 import { Probe } from './probe.ts';
-import { appendHistory } from './store/history.ts';
 import { Journal, readInterruption } from './store/journal.ts';
 import { Lock } from './store/lock.ts';
 import { stateFolder } from './store/paths.ts';
@@ -19,6 +20,8 @@ export interface Globals extends ProjectOptions {
   timeoutMs?: number | undefined;
   drainTimeoutMs?: number | undefined;
   park?: boolean | undefined;
+  /** Runs the hooks of compose.yaml. */
+  hooks: boolean;
   dryRun: boolean;
   yes: boolean;
   json: boolean;
@@ -101,14 +104,14 @@ async function perform({
 }: Performance): Promise<ExitCode> {
   const { settings } = config;
   const from = observed.record?.serving ?? null;
-  const options = { park: globals.park ?? settings.park };
   const journal = await Journal.begin(folder);
   let switched = false;
   const watchSwitch: Emit = (event) => {
     if (event.type === 'step' && event.id === 'promote') switched = event.status !== 'failed';
   };
   // The journal first: nobody is told what it does not hold.
-  const emit = tee((event) => journal.write(event), watchSwitch, globals.emit);
+  const account = new Account();
+  const emit = tee((event) => journal.write(event), watchSwitch, account.note, globals.emit);
   const interrupt = new AbortController();
   const probe = new Probe(new URL(settings.probe, url));
   const sessions = new Sessions(engine, settings.ctl);
@@ -123,10 +126,13 @@ async function perform({
     timeoutMs: globals.timeoutMs ?? settings.timeout,
     drainTimeoutMs: globals.drainTimeoutMs ?? settings['drain-timeout'],
     revision: wish.revision ?? '',
+    performer: performerOf(globals.env),
+    env: globals.env,
+    failure: null,
     next: null,
   };
-  const { release, image } = wish;
-  emit({ type: 'begin', command: wish.command, project: config.project, release, image, from });
+  const { command, release, image } = wish;
+  emit({ type: 'begin', command, project: config.project, release, image, from });
   let servingMs: number | null = null;
   probe.start((answered) => {
     if (servingMs !== null || answered !== release) return;
@@ -142,7 +148,7 @@ async function perform({
     interrupt.abort(new Interrupted());
   });
 
-  const result = await tidyAndExecute(wish, context, options);
+  const { plan, result } = await tidyAndExecute(wish, context, planOptions(globals, config, wish));
   globals.onInterrupt(null);
   await sessions.endAll();
   const count = await probe.stop();
@@ -152,45 +158,57 @@ async function perform({
     const serving = result.outcome === 'incomplete' ? null : from;
     emit({ type: 'error', error: result.error.details, serving });
   }
-  await appendHistory(folder, {
-    version: 1,
-    at: new Date().toISOString(),
-    command: wish.command,
-    release,
-    image,
-    imageId: await engine.imageId(image),
-    by: `${userInfo().username}@${hostname()}`,
-    from,
-    fromImage: observed.instances.find((one) => one.release === from)?.image ?? null,
-    outcome: result.outcome,
-    ms,
-    servingMs,
-    steps: result.steps,
-    probe: count,
-    error: result.error?.details.what ?? null,
-  });
-  emit({ type: 'end', outcome: result.outcome, exit, release, image, ms, probe: count });
+  const ending = { ...wish, from, plan, result, ms, servingMs, probe: count };
+  const report = await account.write(folder, context, ending);
+  await lastHook(globals, wish, context, result, interrupt);
+  emit({ type: 'end', outcome: result.outcome, exit, release, image, ms, probe: count, report });
   journal.close();
   return exit;
 }
 
+function planOptions({ park, hooks }: Globals, { settings }: Config, { command }: Wish): PlanOptions {
+  return { park: park ?? settings.park, hooks: hooks ? waitedFor(settings.hooks, command) : [] };
+}
+
+/** The hook of the end comes when all is written down: killed in it, nothing of the run is unknown. */
+async function lastHook(
+  { hooks, onInterrupt }: Globals,
+  { command, release, image }: Wish,
+  context: Context,
+  { outcome, error }: Result,
+  interrupt: AbortController,
+): Promise<void> {
+  const name = lastOf(command, outcome);
+  if (!hooks || !context.config.settings.hooks[name]) return;
+  context.failure = error && { outcome, error };
+  onInterrupt(() => interrupt.abort(new Interrupted()));
+  const cause = 'the run is over';
+  await runLast({ id: `hook:${name}`, do: 'hook', hook: name, release, image, cause }, context);
+  onInterrupt(null);
+}
+
 /** What tidying changes is looked at again before the plan is made: it may have replaced the instance that serves. */
-async function tidyAndExecute({ desired }: Wish, context: Context, options: PlanOptions): Promise<Result> {
+async function tidyAndExecute(
+  { desired }: Wish,
+  context: Context,
+  options: PlanOptions,
+): Promise<{ plan: Plan; result: Result }> {
   const plan = makePlan(desired, context.observed, options);
-  if (plan.tidy.length === 0) return await execute(plan, context);
+  if (plan.tidy.length === 0) return { plan, result: await execute(plan, context) };
   try {
     await tidyUp(plan, context);
     context.observed = await observe(context.engine, context.config);
   } catch (error) {
-    return { outcome: 'failed', error: toDeployError(error), steps: [] };
+    return { plan, result: { outcome: 'failed', error: toDeployError(error), steps: [] } };
   }
-  return await execute(makePlan(desired, context.observed, options), context);
+  const next = makePlan(desired, context.observed, options);
+  return { plan: { ...next, tidy: plan.tidy }, result: await execute(next, context) };
 }
 
 async function dryRun(globals: Globals, config: Config, engine: Engine, decide: Decide): Promise<ExitCode> {
   const observed = await observe(engine, config);
-  const { desired } = await decide(observed, engine, config, await stateFolder(globals.env, config.project));
-  const plan = makePlan(desired, observed, { park: globals.park ?? config.settings.park });
+  const wish = await decide(observed, engine, config, await stateFolder(globals.env, config.project));
+  const plan = makePlan(wish.desired, observed, planOptions(globals, config, wish));
   globals.print(globals.json ? JSON.stringify({ v: 1, type: 'plan', ...plan }) : describePlan(plan));
   return EXIT.done;
 }

@@ -1,6 +1,7 @@
 import { en } from 'zod/locales';
 import * as z from 'zod/mini';
 import { parseDuration } from './duration.ts';
+import { hooksSchema } from './hooks/schema.ts';
 
 z.config(en()); // the small build of zod brings no messages of its own
 
@@ -43,6 +44,8 @@ export const deploySchema = z.strictObject({
   settle: defaultTo(duration, 100),
   /** Keep the previous release warm beside the serving one, for an instant rollback. */
   park: defaultTo(z.boolean(), true),
+  /** Commands of the operator. */
+  hooks: defaultTo(hooksSchema, {}),
 });
 
 export type DeploySettings = z.infer<typeof deploySchema>;

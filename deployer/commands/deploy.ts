@@ -1,6 +1,7 @@
 import { execa } from 'execa';
 import type { Config } from '../config.ts';
 import { DeployError, EXIT, type ExitCode } from '../errors.ts';
+import { isImageId, repository } from '../image.ts';
 import { newReleaseId } from '../release-id.ts';
 import { change, type Globals } from '../run.ts';
 
@@ -14,7 +15,9 @@ export async function deploy(globals: Globals, options: DeployOptions): Promise<
   const command = options.build ? 'deploy --build' : `deploy --image ${options.image}`;
   return await change(globals, command, async (_observed, engine, config) => {
     const built = options.build ? await revisionOf(config) : null;
-    const image = built ? `${repository(config.image)}:${built.tag}` : (options.image ?? '');
+    // After a rollback to an image without a tag only the file knows a name.
+    const name = isImageId(config.image) ? config.defaultImage : config.image;
+    const image = built ? `${repository(name)}:${built.tag}` : (options.image ?? '');
     const pull = !built && !(await engine.imageId(image));
     const release = newReleaseId();
     const desired = { kind: 'deploy' as const, release, image, build: built !== null, pull };
@@ -43,9 +46,4 @@ async function revisionOf({ directory }: Config): Promise<{ revision: string; ta
       next: 'commit first, or build by hand and use: deploy --image NAME:TAG',
     });
   }
-}
-
-/** `app` of `app:v1`; a colon before the last slash belongs to a registry's port. */
-function repository(image: string): string {
-  return image.replace(/@.*$/, '').replace(/:[^/:]*$/, '') || 'app';
 }

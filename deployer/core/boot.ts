@@ -50,7 +50,7 @@ export async function createNext(
   const find = async (): Promise<void> => {
     const all = await engine.instances(config.project, config.settings.service, INITIAL_RELEASE);
     const made = all.findLast((one) => one.release === release && one.visible);
-    if (made) context.next = { id: made.id, name: made.name };
+    if (made) context.next = { id: made.id, name: made.name, imageId: made.imageId };
   };
   try {
     await create();

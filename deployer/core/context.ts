@@ -3,7 +3,7 @@ import type { State } from '../contract.ts';
 import type { Engine } from '../engine/docker.ts';
 import { noContract, RefusedError, Session } from '../engine/session.ts';
 import { DeployError } from '../errors.ts';
-import type { Emit } from '../events.ts';
+import type { Emit, Outcome } from '../events.ts';
 import type { Probe } from '../probe.ts';
 import { lastWords } from './evidence.ts';
 import type { Observed } from './observe.ts';
@@ -22,8 +22,13 @@ export interface Context {
   drainTimeoutMs: number;
   /** The git revision that `--build` builds. */
   revision: string;
+  /** Who does this, for hooks and history. */
+  performer: string;
+  env: Record<string, string | undefined>;
+  /** How the run ended, once it did and not well. */
+  failure: { outcome: Outcome; error: DeployError } | null;
   /** The new or re-admitted instance, once there is one. */
-  next: { id: string; name: string } | null;
+  next: { id: string; name: string; imageId?: string } | null;
 }
 
 /** The engine reports an exit shortly after the container's streams close. */

@@ -1,3 +1,4 @@
+import { shortImage } from '../image.ts';
 import type { Plan, Step } from './plan.ts';
 
 /** The plan as text, one line for each step; what `--dry-run` prints and what tests compare. */
@@ -20,7 +21,7 @@ export function describeStep(step: Step): string {
     case 'pull':
       return `pull image ${step.image}`;
     case 'create':
-      return `create a container of ${step.image}`;
+      return `create a container of ${shortImage(step.image)}`;
     case 'start':
       return `start release ${step.release}`;
     case 'standby':
@@ -34,13 +35,15 @@ export function describeStep(step: Step): string {
     case 'drain':
       return `drain ${step.release}`;
     case 'remember':
-      return `write ${step.image} to .env`;
+      return `write ${shortImage(step.image)} to .env`;
     case 'seat':
       return `start ${step.release} where Compose sees it`;
     case 'park':
       return `park ${step.release}`;
     case 'retire':
       return `retire ${step.id.slice('retire:'.length) || step.release}`;
+    case 'hook':
+      return `run the hook ${step.hook}`;
     default:
       return step satisfies never;
   }

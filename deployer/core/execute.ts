@@ -53,6 +53,15 @@ export async function tidyUp(plan: Plan, context: Context): Promise<void> {
   for (const step of plan.tidy) await insist(step, context, []);
 }
 
+/** The hook at the end of a run: its failure is a warning, whatever it is. */
+export async function runLast(step: Extract<Step, { do: 'hook' }>, context: Context): Promise<void> {
+  try {
+    await run(step, context, []);
+  } catch (error) {
+    context.emit({ type: 'notice', level: 'warn', text: (error as Error).message });
+  }
+}
+
 async function run(step: Step, context: Context, steps: Result['steps']): Promise<void> {
   const { emit } = context;
   const { id } = step;

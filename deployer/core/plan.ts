@@ -1,4 +1,5 @@
 import type { Instance } from '../engine/docker.ts';
+import type { HookName } from '../hooks/schema.ts';
 import type { Observed } from './observe.ts';
 
 /** One step as data: what to do, on what, and why. `core/steps.ts` knows how. */
@@ -16,6 +17,7 @@ export type Step = { id: string; cause: string } & (
   | { do: 'seat'; release: string; image: string; scale: number }
   | { do: 'park'; release: string; twinOf: string }
   | { do: 'retire'; release: string; target: string }
+  | { do: 'hook'; hook: HookName; release: string; image: string }
 );
 type Of<Word extends Step['do']> = Extract<Step, { do: Word }>;
 
@@ -37,6 +39,8 @@ export type Desired =
 export interface PlanOptions {
   /** Keep the previous release warm. */
   park: boolean;
+  /** The operator's commands that a deploy waits for, of those that are configured. */
+  hooks?: HookName[];
 }
 
 /** From what is wanted and what is there to what to do. Pure: no clock, no engine, no chance. */
@@ -51,8 +55,12 @@ export function makePlan(desired: Desired, observed: Observed, options: PlanOpti
   const visible = observed.instances.filter(
     (one) => one.visible && !tidy.some((s) => targetOf(s) === one.id),
   ).length;
+  const hook = (name: HookName, cause: string): Step[] =>
+    options.hooks?.includes(name)
+      ? [{ id: `hook:${name}`, do: 'hook', hook: name, release, image, cause }]
+      : [];
   const seated = tidy.some((step) => step.do === 'seat') ? 1 : 0;
-  const reversible: Step[] = [];
+  const reversible: Step[] = hook('pre-deploy', 'nothing has been changed yet');
   if (desired.build) reversible.push({ id: 'build', do: 'build', image, cause: 'asked for with --build' });
   if (desired.pull)
     reversible.push({ id: 'pull', do: 'pull', image, cause: 'the image is not on this machine' });
@@ -69,6 +77,7 @@ export function makePlan(desired: Desired, observed: Observed, options: PlanOpti
     { id: 'standby', do: 'standby', release, image, cause: 'only a healthy release may be admitted' },
     { id: 'admit', do: 'admit', release, target: null, cause: 'both listen from here on' },
     confirm(release, old),
+    ...hook('post-admit', 'it has its first users, and can still be taken back'),
   );
   const after = [
     ...observed.instances.filter((one) => !tidy.some((s) => targetOf(s) === one.id)),

@@ -140,6 +140,11 @@ export const HANDLERS: { [Word in Step['do']]: Handler<Of<Word>> } = {
     },
     undo: null,
   },
+
+  hook: {
+    run: async (step, context) => await (await import('./hooks.ts')).hook(step, context), // most projects have none
+    undo: null, // what a hook has done is the operator's
+  },
 };
 
 /** The pivot. When its answer is lost, the record tells whether it happened. */

@@ -81,9 +81,13 @@ describe('a project', () => {
       'drain-timeout': 30_000,
       settle: 100,
       park: true,
+      hooks: {},
     });
   });
 
+  const hooks = (shape: Shape, more: object): void => {
+    shape['x-deploy'].hooks = { ...(shape['x-deploy'].hooks as object), ...more };
+  };
   const rules: [string, (shape: Shape) => void, RegExp][] = [
     [
       'an app service',
@@ -102,6 +106,17 @@ describe('a project', () => {
     ['paths that start with /', (s) => (s['x-deploy'].probe = 'healthz'), /probe: must be a path/],
     ['a control command that is a list', (s) => (s['x-deploy'].ctl = []), /x-deploy\.ctl: /],
     ['an http address', (s) => (s['x-deploy'].url = 'ftp://host'), /x-deploy\.url: /],
+    ['hooks of known names', (s) => hooks(s, { 'pre-deplo': 'x' }), /hooks: .*"pre-deplo"/],
+    [
+      'hooks with a command',
+      (s) => hooks(s, { 'pre-deploy': { timeout: '5s' } }),
+      /hooks\.pre-deploy\.command: must be a command, a list of words, or .*there is no command/,
+    ],
+    [
+      'hooks that end in time',
+      (s) => hooks(s, { 'on-failure': { command: 'x', timeout: '2h' } }),
+      /hooks\.on-failure\.timeout: must be more than 0 and at most 15m/,
+    ],
     ['yes or no for park', (s) => (s['x-deploy'].park = 'maybe'), /x-deploy\.park: /],
   ];
   for (const [what, edit, expected] of rules) {
@@ -112,6 +127,22 @@ describe('a project', () => {
       assert.deepEqual(error.evidence, []);
     });
   }
+
+  it("may give a hook as a line, as words, or with its time; $$ is Compose's way to write $", async () => {
+    const text = edited((shape) => {
+      shape['x-deploy'].hooks = {
+        'pre-deploy': 'echo "$$DEPLOY_RELEASE"',
+        'post-admit': ['check', '--now', '$$x'],
+        'post-deploy': { command: 'notify', timeout: '5m' },
+      };
+    });
+    const { settings } = await load({ 'compose.yaml': text });
+    assert.deepEqual(settings.hooks, {
+      'pre-deploy': { command: 'echo "$DEPLOY_RELEASE"', timeout: 60_000 },
+      'post-admit': { command: ['check', '--now', '$x'], timeout: 60_000 },
+      'post-deploy': { command: 'notify', timeout: 300_000 },
+    });
+  });
 
   it('hears all its problems in one error', async () => {
     const text = edited((shape) => {

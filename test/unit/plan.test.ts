@@ -4,6 +4,7 @@ import { describePlan } from '../../deployer/core/describe.ts';
 import type { Observed } from '../../deployer/core/observe.ts';
 import { makePlan, type Desired, type Step } from '../../deployer/core/plan.ts';
 import type { Instance } from '../../deployer/engine/docker.ts';
+import { lastOf, waitedFor, type HookName } from '../../deployer/hooks/schema.ts';
 
 function instance(name: string, release: string, more: Partial<Instance> = {}): Instance {
   const rest = { imageId: '', status: 'running', exitCode: 0, createdAt: name, stopTimeout: 10 };
@@ -24,8 +25,8 @@ function observed(
 const next: Desired = { kind: 'deploy', release: 'r9', image: 'app:r9', build: false, pull: false };
 
 /** The plan's steps in a word or two each, without their causes. */
-function words(desired: Desired, state: Observed, park = true): string {
-  return describePlan(makePlan(desired, state, { park }))
+function words(desired: Desired, state: Observed, park = true, hooks: HookName[] = []): string {
+  return describePlan(makePlan(desired, state, { park, hooks }))
     .split('\n')
     .map((line) => (line.startsWith('  ') ? `  ${line.slice(2, 46).trim()}` : line))
     .join('\n');
@@ -72,6 +73,14 @@ describe('the plan of a deploy', () => {
       words({ ...next, build: true }, state),
       /^undone if anything fails\n {2}build image app:r9\n {2}create/,
     );
+  });
+
+  it('runs pre-deploy before anything else that can be undone, and post-admit right before the switch', () => {
+    const state = observed('r1', [], [instance('app-1', 'r1')]);
+    const said = words({ ...next, build: true }, state, true, ['pre-deploy', 'post-admit']);
+    assert.match(said, /^undone if anything fails\n {2}run the hook pre-deploy\n {2}build image app:r9\n/);
+    assert.match(said, /see it answer through the proxy\n {2}run the hook post-admit\nthe switch/);
+    assert.doesNotMatch(words(next, state), /hook/);
   });
 
   it('first removes what a deploy killed before its switch has left', () => {
@@ -122,6 +131,32 @@ after it
   retire app-2
   retire parked-r1`,
     );
+  });
+});
+
+describe('the hooks of a run', () => {
+  const all = { command: 'true', timeout: 1000 };
+  const configured = {
+    'pre-deploy': all,
+    'post-admit': all,
+    'post-deploy': all,
+    'on-failure': all,
+    'on-rollback': all,
+  };
+
+  it('are waited for by a deploy, as far as they are configured, and never by a rollback', () => {
+    assert.deepEqual(waitedFor(configured, 'deploy'), ['pre-deploy', 'post-admit']);
+    assert.deepEqual(waitedFor({ 'post-admit': all }, 'deploy'), ['post-admit']);
+    assert.deepEqual(waitedFor({}, 'deploy'), []);
+    assert.deepEqual(waitedFor(configured, 'rollback'), []);
+  });
+
+  it('end with the one for how it ended', () => {
+    assert.equal(lastOf('deploy', 'done'), 'post-deploy');
+    assert.equal(lastOf('rollback', 'done'), 'on-rollback');
+    for (const command of ['deploy', 'rollback'])
+      for (const outcome of ['failed', 'interrupted', 'incomplete'] as const)
+        assert.equal(lastOf(command, outcome), 'on-failure');
   });
 });
 

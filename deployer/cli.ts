@@ -1,4 +1,5 @@
 import { Command, CommanderError, Option } from 'commander';
+import type { Shell, Words } from './commands/completion.ts';
 import { parseDuration } from './duration.ts';
 import { DeployError, EXIT, type ExitCode } from './errors.ts';
 import type { Globals } from './run.ts';
@@ -28,8 +29,16 @@ const COMMAND_EXAMPLES: Record<string, string[]> = {
   history: ['deploy history', 'deploy history 20261121T012301-7f3a', 'deploy history --json | tail -n 1'],
   logs: ['deploy logs --follow', 'deploy logs 20261121T012301-7f3a --tail all'],
   doctor: ['deploy doctor', 'deploy doctor --fix'],
+  config: ['deploy config', 'deploy config --json | jq .settings.timeout'],
+  completion: [
+    'deploy completion bash > /etc/bash_completion.d/deploy',
+    'source <(deploy completion bash)',
+    'deploy completion fish > ~/.config/fish/completions/deploy.fish',
+  ],
   unlock: ['deploy unlock', 'deploy unlock --yes   (also when its owner still runs)'],
 };
+
+const SHELLS: Shell[] = ['bash', 'zsh', 'fish', 'releases'];
 
 /** What the engine takes: an optional registry, lower-case path, tag, digest. */
 const IMAGE_NAME =
@@ -146,6 +155,21 @@ export async function parseCli(
       choose(async (globals) => (await import('./commands/doctor.ts')).doctor(globals, fix)),
     );
   program
+    .command('config')
+    .description('the settings in effect, and which are defaults')
+    .action(() => choose(async (globals) => (await import('./commands/config.ts')).config(globals)));
+  program
+    .command('completion')
+    .argument('<shell>', 'bash, zsh or fish')
+    .description('print a script that completes these words in your shell')
+    .action((given: string) => {
+      const shell = SHELLS.find((one) => one === given);
+      if (!shell) throw usage(`completion takes bash, zsh or fish, not "${given}"`);
+      choose(async (globals) =>
+        (await import('./commands/completion.ts')).completion(globals, shell, wordsOf(program)),
+      );
+    });
+  program
     .command('unlock')
     .description('remove the lock of a deploy that is gone')
     .action(() => choose(async (globals) => (await import('./commands/unlock.ts')).unlock(globals)));
@@ -169,6 +193,17 @@ export async function parseCli(
 
 function collect(value: string, all: string[]): string[] {
   return [...all, value];
+}
+
+function wordsOf(program: Command): Words {
+  const names = ({ short, long }: Option): string[] => [short, long].filter((name) => name !== undefined);
+  const flags = ({ options }: Command): string[] => options.flatMap(names);
+  const commands = program.commands.map((one) => {
+    return { name: one.name(), description: one.description(), flags: flags(one) };
+  });
+  const all = [program, ...program.commands].flatMap(({ options }) => options);
+  const valued = all.filter(({ required }) => required).flatMap(names);
+  return { commands, flags: flags(program), valued };
 }
 
 function examplesOf(command: string): string {

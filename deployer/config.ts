@@ -21,6 +21,8 @@ export interface Config {
   directory: string;
   project: string;
   settings: DeploySettings;
+  /** The settings that the files name; the others are at their default. */
+  given: string[];
   /** `.env` beside the first Compose file. */
   envFile: string;
   /** The image `docker compose up` would use now. */
@@ -80,6 +82,7 @@ export async function loadConfig(options: ProjectOptions): Promise<Config> {
     directory,
     project,
     settings,
+    given: isMapping(compose['x-deploy']) ? Object.keys(compose['x-deploy']) : [],
     envFile,
     image: env[IMAGE_VARIABLE] || defaultImage,
     defaultImage,

@@ -25,6 +25,8 @@ describe('a command line that makes no sense', () => {
     ['a duration below zero', [...IMAGE, '--timeout=-5s'], /--timeout: "-5s" is not a duration/],
     ['no time at all', [...IMAGE, '--drain-timeout', '0'], /--drain-timeout must be more than 0/],
     ['a bad number of lines', ['logs', '--tail', 'few'], /--tail takes a number or "all", not "few"/],
+    ['an unknown shell', ['completion', 'tcsh'], /completion takes bash, zsh or fish, not "tcsh"/],
+    ['no shell', ['completion'], /missing required argument 'shell'/],
     ['a bad project name', ['-p', '../x', 'status'], /"\.\.\/x" is not a Compose project name/],
   ];
   for (const [what, args, says] of cases) {
@@ -57,7 +59,7 @@ describe('a command line that makes no sense', () => {
 
   it('is easy to correct: help of every command exits 0 and shows examples', async () => {
     await using desk = await Desk.make(null);
-    const commands = ['status', 'rollback', 'history', 'logs', 'doctor', 'unlock'];
+    const commands = ['status', 'rollback', 'history', 'logs', 'doctor', 'config', 'completion', 'unlock'];
     const asked = [['--help'], ['help'], ['help', 'status'], ...commands.map((word) => [word, '--help'])];
     for (const args of asked) {
       const { exitCode, stdout, stderr } = await desk.deploy(args, NO_ENGINE);

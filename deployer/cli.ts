@@ -1,4 +1,6 @@
 import { Command, CommanderError, Option } from 'commander';
+import { EXAMPLES, examplesOf } from './cli-help.ts';
+import type { Shell, Words } from './commands/completion.ts';
 import { parseDuration } from './duration.ts';
 import { DeployError, EXIT, type ExitCode } from './errors.ts';
 import type { Globals } from './run.ts';
@@ -14,6 +16,7 @@ export interface Flags {
   steps?: number[];
   for?: number;
   park: boolean;
+  hooks: boolean;
   dryRun: boolean;
   yes: boolean;
   json: boolean;
@@ -29,40 +32,13 @@ interface Deploy {
   smoke: boolean;
 }
 
-const COMMAND_EXAMPLES: Record<string, string[]> = {
-  status: [
-    'deploy status',
-    'deploy status --json | jq .record.serving',
-    'deploy -f other/compose.yaml status',
-  ],
-  rollback: ['deploy rollback', 'deploy rollback 20261121T012301-7f3a', 'deploy rollback --dry-run'],
-  history: ['deploy history', 'deploy history --json | tail -n 1'],
-  logs: ['deploy logs --follow', 'deploy logs 20261121T012301-7f3a --tail all'],
-  doctor: ['deploy doctor', 'deploy doctor --fix'],
-  admit: ['deploy admit', 'deploy admit --dry-run'],
-  abort: ['deploy abort'],
-  preview: ['deploy preview', 'xdg-open "$(deploy preview --json | jq -r .link)"'],
-  prune: ['deploy prune', 'deploy prune --keep 2', 'deploy prune --dry-run'],
-  unlock: ['deploy unlock', 'deploy unlock --yes   (also when its owner still runs)'],
-};
+const SHELLS: Shell[] = ['bash', 'zsh', 'fish', 'releases'];
 
 /** What the engine takes: an optional registry, lower-case path, tag, digest. */
 const IMAGE_NAME =
   /^(?:[\w.-]+(?::\d+)?\/)?[a-z0-9]+(?:[._/-]+[a-z0-9]+)*(?::\w[\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?$/;
 
 type Action = (globals: Globals) => Promise<ExitCode>;
-
-const EXAMPLES = `
-Examples:
-  deploy --image app:v2          hand over to an image that is here, or can be pulled
-  deploy --build                 build this folder's Dockerfile and hand over to it
-  deploy --image app:v2 --dry-run
-  deploy --image app:v2 --hold   stop when it is healthy; look at it, then: deploy admit, or deploy abort
-  deploy rollback                go back to the release before
-  deploy status                  what serves, what is parked
-
-Exit codes: 0 done, 1 failed (the old release serves), 2 usage, 3 needs a person, 75 locked,
-78 bad configuration, 130 interrupted`;
 
 /**
  * Reads the command line and returns what to do. Words and flags it does not know are one error each (exit 2); help
@@ -123,6 +99,7 @@ export async function parseCli(
       ),
     )
     .option('--no-park', 'do not keep the previous release warm')
+    .option('--no-hooks', 'do not run the hooks of compose.yaml')
     .option('--dry-run', 'print the plan and change nothing', false)
     .option('-y, --yes', 'answer yes to every question', false)
     .option('--json', 'one JSON object per line', false)
@@ -168,8 +145,11 @@ export async function parseCli(
     .action(() => choose(async (globals) => (await import('./commands/held.ts')).abort(globals)));
   program
     .command('history')
+    .argument('[release]', 'default: the last 20 runs; with a release, its runs in full')
     .description('the deploys made from this machine')
-    .action(() => choose(async (globals) => (await import('./commands/history.ts')).history(globals)));
+    .action((release?: string) =>
+      choose(async (globals) => (await import('./commands/history.ts')).history(globals, release)),
+    );
   program
     .command('logs')
     .argument('[release]', 'default: the release that serves')
@@ -197,6 +177,21 @@ export async function parseCli(
       choose(async (globals) => (await import('./commands/prune.ts')).prune(globals, count));
     });
   program
+    .command('config')
+    .description('the settings in effect, and which are defaults')
+    .action(() => choose(async (globals) => (await import('./commands/config.ts')).config(globals)));
+  program
+    .command('completion')
+    .argument('<shell>', 'bash, zsh or fish')
+    .description('print a script that completes these words in your shell')
+    .action((given: string) => {
+      const shell = SHELLS.find((one) => one === given);
+      if (!shell) throw usage(`completion takes bash, zsh or fish, not "${given}"`);
+      choose(async (globals) =>
+        (await import('./commands/completion.ts')).completion(globals, shell, wordsOf(program)),
+      );
+    });
+  program
     .command('unlock')
     .description('remove the lock of a deploy that is gone')
     .action(() => choose(async (globals) => (await import('./commands/unlock.ts')).unlock(globals)));
@@ -222,9 +217,15 @@ function collect(value: string, all: string[]): string[] {
   return [...all, value];
 }
 
-function examplesOf(command: string): string {
-  const examples = COMMAND_EXAMPLES[command]?.map((line) => `  ${line}`).join('\n');
-  return `\nExamples:\n${examples}\n\n-f, -p, --json and the other options of \`deploy --help\` go with it.`;
+function wordsOf(program: Command): Words {
+  const names = ({ short, long }: Option): string[] => [short, long].filter((name) => name !== undefined);
+  const flags = ({ options }: Command): string[] => options.flatMap(names);
+  const commands = program.commands.map((one) => {
+    return { name: one.name(), description: one.description(), flags: flags(one) };
+  });
+  const all = [program, ...program.commands].flatMap(({ options }) => options);
+  const valued = all.filter(({ required }) => required).flatMap(names);
+  return { commands, flags: flags(program), valued };
 }
 
 /** A word that is no command: most often a typing mistake, or an image without its flag. */

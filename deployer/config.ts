@@ -22,12 +22,16 @@ export interface Config {
   directory: string;
   project: string;
   settings: DeploySettings;
+  /** The settings that the files name; the others are at their default. */
+  given: string[];
   /** `.env` beside the first Compose file. */
   envFile: string;
   /** The image `docker compose up` would use now. */
   image: string;
   /** Images that any service is made of, by the environment, by `.env` alone, or by the file alone. */
   named: string[];
+  /** The one that the Compose file itself names; empty when it names none. */
+  defaultImage: string;
 }
 
 interface Service {
@@ -76,13 +80,16 @@ export async function loadConfig(options: ProjectOptions): Promise<Config> {
   if (problems.length) throw invalid(files, problems);
 
   const image = String(compose.services?.[settings.service]?.image);
+  const defaultImage = /:-([^}]*)\}/.exec(image)?.[1] ?? '';
   return {
     files,
     directory,
     project,
     settings,
+    given: isMapping(compose['x-deploy']) ? Object.keys(compose['x-deploy']) : [],
     envFile,
-    image: env[IMAGE_VARIABLE] || (/:-([^}]*)\}/.exec(image)?.[1] ?? ''),
+    image: env[IMAGE_VARIABLE] || defaultImage,
+    defaultImage,
     named: namedImages(compose.services ?? {}, [env, ownEnv, {}]),
   };
 }

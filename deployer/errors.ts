@@ -25,6 +25,10 @@ export interface ErrorDetails {
   limit?: string;
   /** The next thing to do, as a command where there is one. */
   next: string;
+  /** The step of the plan it failed in. */
+  step?: string;
+  /** The steps that were taken back because of it, in that order; absent where nothing is. */
+  undone?: string[];
   /** Evidence: last log lines, health answers, output of a tool. */
   evidence?: string[];
 }

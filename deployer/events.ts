@@ -1,4 +1,5 @@
 import type { ErrorDetails, ExitCode } from './errors.ts';
+import type { HookName } from './hooks/schema.ts';
 import type { ProbeCount } from './probe.ts';
 
 /** What a run did, as it happens. One stream feeds the terminal, `--json` and the journal. */
@@ -9,6 +10,7 @@ export type DeployEvent =
   | { type: 'step'; id: string; title: string; status: 'done' | 'undone'; ms: number; detail?: string }
   | { type: 'step'; id: string; title: string; status: 'failed'; ms: number; detail: string }
   | { type: 'progress'; id: string; text: string }
+  | { type: 'output'; hook: HookName; text: string }
   | { type: 'serving'; release: string; ms: number }
   | { type: 'held'; release: string; link: string; token: string }
   | {
@@ -19,6 +21,8 @@ export type DeployEvent =
       image: string;
       ms: number;
       probe: ProbeCount | null;
+      /** The file that tells all of the run. */
+      report: string | null;
     }
   | { type: 'error'; error: ErrorDetails; serving: string | null };
 

@@ -94,6 +94,7 @@ async function main(): Promise<ExitCode> {
       watchMs: flags.watch,
       canary: canaryOf(flags),
       park: flags.park ? undefined : false,
+      hooks: flags.hooks,
       dryRun: flags.dryRun,
       yes: flags.yes,
       json: flags.json,

@@ -3,6 +3,7 @@ import * as z from 'zod/mini';
 import { parseDuration } from './duration.ts';
 import { linksSchema, smokeSchema } from './smoke/schema.ts';
 import { parseSize } from './size.ts';
+import { hooksSchema } from './hooks/schema.ts';
 
 z.config(en()); // the small build of zod brings no messages of its own
 
@@ -71,6 +72,8 @@ export const deploySchema = z.strictObject({
   'free-memory': defaultTo(sizeOrOff, 64 * 1024 ** 2),
   /** Must remain where the engine keeps its data. */
   'free-disk': defaultTo(sizeOrOff, 500 * 1024 ** 2),
+  /** Commands of the operator. */
+  hooks: defaultTo(hooksSchema, {}),
 });
 
 export type DeploySettings = z.infer<typeof deploySchema>;

@@ -1,7 +1,7 @@
 import { execa } from 'execa';
 import type { Config } from '../config.ts';
-import { repositoryOf } from '../core/prune.ts';
 import { DeployError, EXIT, type ExitCode } from '../errors.ts';
+import { isImageId, repository } from '../image.ts';
 import { newReleaseId, newToken } from '../release-id.ts';
 import { change, type Globals } from '../run.ts';
 
@@ -18,7 +18,9 @@ export async function deploy(globals: Globals, options: DeployOptions): Promise<
   const command = options.build ? 'deploy --build' : `deploy --image ${options.image}`;
   return await change(globals, command, async (_observed, engine, config) => {
     const built = options.build ? await revisionOf(config) : null;
-    const image = built ? `${repositoryOf(config.image) || 'app'}:${built.tag}` : (options.image ?? '');
+    // After a rollback to an image without a tag only the file knows a name.
+    const name = isImageId(config.image) ? config.defaultImage : config.image;
+    const image = built ? `${repository(name)}:${built.tag}` : (options.image ?? '');
     const pull = !built && !(await engine.imageId(image));
     const release = newReleaseId();
     const { hold, smoke } = options;
@@ -34,7 +36,7 @@ export async function deploy(globals: Globals, options: DeployOptions): Promise<
       token,
     };
     return {
-      command: hold ? 'deploy --hold' : 'deploy',
+      command: hold ? 'hold' : 'deploy',
       release,
       image,
       desired,

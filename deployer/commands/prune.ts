@@ -9,6 +9,7 @@ import { gatherPruneFacts, removeImages, type Pruned } from '../core/prune-image
 import { describeImage, oldImages, type OldImage } from '../core/prune.ts';
 import { Engine } from '../engine/docker.ts';
 import { EXIT, type ExitCode } from '../errors.ts';
+import { performerOf } from '../performer.ts';
 import { Probe } from '../probe.ts';
 import { explain, underLock, type Globals } from '../run.ts';
 import { countOf, formatSize } from '../size.ts';
@@ -53,6 +54,9 @@ export async function prune(globals: Globals, keep?: number): Promise<ExitCode> 
       baseline: new Baseline(sessions, []),
       url: pod.url,
       revision: '',
+      performer: performerOf(globals.env),
+      env: globals.env,
+      failure: null,
       next: null,
       probe: new Probe(pod.url),
       emit: globals.emit,

@@ -1,5 +1,6 @@
 import { parkedInstance, type Observed } from '../core/observe.ts';
-import type { Instance } from '../engine/docker.ts';
+import { nameOfPast, pastImage } from '../core/past-image.ts';
+import type { Engine, Instance } from '../engine/docker.ts';
 import { DeployError, EXIT, type ExitCode } from '../errors.ts';
 import { newReleaseId, newToken } from '../release-id.ts';
 import { change, type Globals, type Wish } from '../run.ts';
@@ -37,7 +38,7 @@ export async function rollback(globals: Globals, release: string | undefined): P
           desired: { kind: 'rollback', to: warm },
         };
       }
-      return await again(target, folder, async (image) => !(await engine.imageId(image)));
+      return await again(target, folder, engine);
     },
   );
 }
@@ -56,14 +57,9 @@ function warmInstance(observed: Observed, release: string): Instance | null {
   return observed.instances.find((one) => one.running && one.release === release) ?? null;
 }
 
-async function again(
-  target: string,
-  folder: string,
-  missing: (image: string) => Promise<boolean>,
-): Promise<Wish> {
-  const entry = (await readHistory(folder)).findLast((one) => one.release === target || one.from === target);
-  const image = entry?.release === target ? entry.image : entry?.fromImage;
-  if (!image) {
+async function again(target: string, folder: string, engine: Engine): Promise<Wish> {
+  const past = pastImage(await readHistory(folder), target);
+  if (!past) {
     throw new DeployError({
       code: 'UNKNOWN_RELEASE',
       exit: EXIT.usage,
@@ -71,9 +67,14 @@ async function again(
       next: 'deploy history   lists releases; deploy --image NAME:TAG   deploys one',
     });
   }
+  const [tagged, kept] = await Promise.all([
+    engine.imageId(past.image),
+    past.imageId === null ? null : engine.imageId(past.imageId),
+  ]);
+  const { image, pull } = nameOfPast(past, { tagged, kept: kept !== null }, target);
   const release = newReleaseId();
   // Somebody is in a hurry, and it has served before.
   const plain = { build: false, hold: false, smoke: false, token: newToken() };
-  const desired = { kind: 'deploy' as const, release, image, ...plain, pull: await missing(image) };
+  const desired = { kind: 'deploy' as const, release, image, pull, ...plain };
   return { command: 'rollback', release, image, desired };
 }

@@ -1,6 +1,7 @@
 import { Sessions } from '../core/context.ts';
 import type { Instance } from '../engine/docker.ts';
 import { EXIT, type ExitCode } from '../errors.ts';
+import { shortImage } from '../image.ts';
 import { open, type Globals } from '../run.ts';
 import { readInterruption } from '../store/journal.ts';
 import { lockOwner } from '../store/lock.ts';
@@ -50,7 +51,7 @@ export async function status(globals: Globals): Promise<ExitCode> {
     const phase = one.state?.phase === 'standby' ? standby : (one.state?.phase ?? one.status);
     const isServing = phase === 'serving';
     print(
-      `  ${phase.padEnd(9)} ${one.release}  ${one.image}  ${one.name}${isServing ? since : ''}${problem(one)}`,
+      `  ${phase.padEnd(9)} ${one.release}  ${shortImage(one.image)}  ${one.name}${isServing ? since : ''}${problem(one)}`,
     );
   }
   if (observed.pod && serving.length === 0) print('nothing serves; next: deploy logs, deploy doctor');

@@ -4,6 +4,7 @@ import { DeployError } from '../errors.ts';
 import { formatDuration } from '../duration.ts';
 import { RefusedError, type Session } from '../engine/session.ts';
 import { EXIT_GRACE_MS, explainRefusal, failedRelease, falters, within, type Context } from './context.ts';
+import { about } from './evidence.ts';
 import type { Of } from './plan.ts';
 
 /** Between two health checks of a release that is not healthy yet. */
@@ -47,7 +48,7 @@ export async function createNext(
   const find = async (): Promise<void> => {
     const all = await engine.instances(config.project, config.settings.service, INITIAL_RELEASE);
     const made = all.findLast((one) => one.release === release && one.visible);
-    if (made) context.next = { id: made.id, name: made.name };
+    if (made) context.next = { id: made.id, name: made.name, imageId: made.imageId };
   };
   try {
     await create();
@@ -244,8 +245,10 @@ export async function seat({ release, image, scale }: Of<'seat'>, context: Conte
   context.next = before;
   if (!made) return;
   await engine.start(made.id);
-  const session = await sessions.with(made.id, made.name);
-  await session.until((state) => state.phase === 'serving', timeoutMs);
+  await about(engine, made, async () => {
+    const session = await sessions.with(made.id, made.name);
+    await session.until((state) => state.phase === 'serving', timeoutMs);
+  });
 }
 
 function sleep(ms: number): Promise<void> {

@@ -3,8 +3,9 @@ import type { State } from '../contract.ts';
 import type { Engine } from '../engine/docker.ts';
 import { noContract, RefusedError, Session } from '../engine/session.ts';
 import { DeployError } from '../errors.ts';
-import type { Emit } from '../events.ts';
+import type { Emit, Outcome } from '../events.ts';
 import type { Probe } from '../probe.ts';
+import { lastWords } from './evidence.ts';
 import type { Observed } from './observe.ts';
 import type { Baseline } from './watch.ts';
 
@@ -25,8 +26,13 @@ export interface Context {
   drainTimeoutMs: number;
   /** The git revision that `--build` builds. */
   revision: string;
+  /** Who does this, for hooks and history. */
+  performer: string;
+  env: Record<string, string | undefined>;
+  /** How the run ended, once it did and not well. */
+  failure: { outcome: Outcome; error: DeployError } | null;
   /** The new or re-admitted instance, once there is one. */
-  next: { id: string; name: string } | null;
+  next: { id: string; name: string; imageId?: string } | null;
 }
 
 /** The engine reports an exit shortly after the container's streams close. */
@@ -112,10 +118,10 @@ export async function failedRelease(
   details: { code: string; what: string; limit?: string; next: string; evidence?: string[] },
 ): Promise<DeployError> {
   const { next, engine, config } = context;
-  const lines = next ? await engine.lastLines(next.id) : [];
-  const logs = lines.length
-    ? [`last lines of ${next?.name}:`, ...lines.map((line) => `  ${line}`)]
-    : ['it wrote no log line'];
+  const words = next ? await lastWords(engine, next) : [];
+  const logs = words.some((line) => line.startsWith('last lines'))
+    ? words
+    : ['it wrote no log line', ...words];
   return new DeployError({
     ...details,
     subject: next?.name ?? config.settings.service,

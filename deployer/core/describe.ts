@@ -1,4 +1,5 @@
 import { formatDuration } from '../duration.ts';
+import { shortImage } from '../image.ts';
 import type { Plan, Step } from './plan.ts';
 
 /** The plan as text, one line for each step; what `--dry-run` prints and what tests compare. */
@@ -22,7 +23,7 @@ export function describeStep(step: Step): string {
     case 'pull':
       return `pull image ${step.image}`;
     case 'create':
-      return `create a container of ${step.image}`;
+      return `create a container of ${shortImage(step.image)}`;
     case 'hide':
       return `hide ${step.release} from Compose`;
     case 'start':
@@ -40,7 +41,7 @@ export function describeStep(step: Step): string {
     case 'drain':
       return `drain ${step.release}`;
     case 'remember':
-      return `write ${step.image} to .env`;
+      return `write ${shortImage(step.image)} to .env`;
     case 'seat':
       return `start ${step.release} where Compose sees it`;
     case 'park':
@@ -55,6 +56,8 @@ export function describeStep(step: Step): string {
       return `compare ${step.percent} % with the rest for ${formatDuration(step.ms)}`;
     case 'watch':
       return `watch ${step.release} for ${formatDuration(step.ms)}`;
+    case 'hook':
+      return `run the hook ${step.hook}`;
     default:
       return step satisfies never;
   }

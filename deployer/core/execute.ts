@@ -1,6 +1,7 @@
 import { EXIT, Interrupted, toDeployError, type DeployError } from '../errors.ts';
 import type { Context } from './context.ts';
 import { describeStep } from './describe.ts';
+import { withLastWords } from './evidence.ts';
 import type { Plan, Step } from './plan.ts';
 import { HANDLERS } from './steps.ts';
 
@@ -33,9 +34,12 @@ export async function execute(plan: Plan, context: Context): Promise<Result> {
       await run(plan.pivot, context, steps);
     }
   } catch (error) {
-    const cause = context.signal.aborted ? new Interrupted() : toDeployError(error);
-    if (cause.exit === EXIT.incomplete) return { outcome: 'incomplete', error: cause, steps };
-    await undo(begun, context);
+    const thrown = toDeployError(error);
+    if (thrown.exit === EXIT.incomplete) return { outcome: 'incomplete', error: thrown, steps }; // interrupted or not
+    const cause = context.signal.aborted
+      ? interruptedIn(begun)
+      : await withLastWords(thrown, context.engine, context.next);
+    cause.details.undone = await undo(begun, context);
     return { outcome: context.signal.aborted ? 'interrupted' : 'failed', error: cause, steps };
   }
   try {
@@ -57,6 +61,15 @@ export async function tidyUp(plan: Pick<Plan, 'tidy'>, context: Context): Promis
   for (const step of plan.tidy) await insist(step, context, []);
 }
 
+/** The hook at the end of a run: its failure is a warning, whatever it is. */
+export async function runLast(step: Extract<Step, { do: 'hook' }>, context: Context): Promise<void> {
+  try {
+    await run(step, context, []);
+  } catch (error) {
+    context.emit({ type: 'notice', level: 'warn', text: (error as Error).message });
+  }
+}
+
 async function run(step: Step, context: Context, steps: Result['steps']): Promise<void> {
   const { emit } = context;
   const { id } = step;
@@ -73,7 +86,9 @@ async function run(step: Step, context: Context, steps: Result['steps']): Promis
     steps.push({ id, ms: ms() });
   } catch (error) {
     emit({ type: 'step', id, title, status: 'failed', ms: ms(), detail: (error as Error).message });
-    throw error;
+    const cause = toDeployError(error);
+    cause.details.step ??= title;
+    throw cause;
   }
 }
 
@@ -87,8 +102,12 @@ async function insist(step: Step, context: Context, steps: Result['steps']): Pro
   }
 }
 
-/** Takes back the begun steps, the last first. A step that cannot be undone does not keep the others from it. */
-async function undo(begun: Step[], context: Context): Promise<void> {
+/**
+ * Takes back the begun steps, the last first, and gives those it took back. A step that cannot be undone does not keep the
+ * others from it.
+ */
+async function undo(begun: Step[], context: Context): Promise<string[]> {
+  const undone: string[] = [];
   for (const step of begun.toReversed()) {
     const handler = HANDLERS[step.do].undo as ((s: Step, c: Context) => Promise<void>) | null;
     if (!handler) continue;
@@ -98,11 +117,20 @@ async function undo(begun: Step[], context: Context): Promise<void> {
     try {
       await handler(step, context);
       context.emit({ type: 'step', id: step.id, title, status: 'undone', ms: ms() });
+      undone.push(title);
     } catch (error) {
       const text = `could not undo "${title}": ${(error as Error).message}; the next deploy cleans it up`;
       context.emit({ type: 'notice', level: 'warn', text });
     }
   }
+  return undone;
+}
+
+function interruptedIn(begun: Step[]): DeployError {
+  const error = new Interrupted();
+  const step = begun.at(-1);
+  if (step) error.details.step = describeStep(step);
+  return error;
 }
 
 /** The same error, for a run that a person must look after. */

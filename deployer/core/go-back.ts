@@ -25,6 +25,7 @@ export async function goBack(worse: Result, context: Context, from: string | nul
     park: false,
     watchMs: 0,
     canary: null,
+    hooks: [],
   });
   const back = await execute(plan, { ...context, signal: new AbortController().signal });
   const steps = [...worse.steps, ...back.steps];

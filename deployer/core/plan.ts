@@ -1,5 +1,7 @@
 import type { Instance } from '../engine/docker.ts';
+import type { HookName } from '../hooks/schema.ts';
 import type { Observed } from './observe.ts';
+import { admission, confirm, hook, promote, standby, watch } from './admission.ts';
 import { retire, settle } from './settle.ts';
 
 /** One step as data: what to do, on what, and why. `core/steps.ts` knows how. */
@@ -22,6 +24,7 @@ export type Step = { id: string; cause: string } & (
   | { do: 'weigh'; percent: number | null; targets: string[] }
   | { do: 'canary'; release: string; percent: number; ms: number; targets: string[] }
   | { do: 'watch'; release: string; ms: number }
+  | { do: 'hook'; hook: HookName; release: string; image: string }
 );
 export type Of<Word extends Step['do']> = Extract<Step, { do: Word }>;
 
@@ -61,6 +64,8 @@ export interface PlanOptions {
   watchMs: number;
   /** Shares of the new connections in percent, in this order, and how long each in milliseconds. */
   canary: { percents: number[]; ms: number } | null;
+  /** The operator's commands that a deploy waits for, of those that are configured. */
+  hooks: HookName[];
 }
 
 const NOTHING: Plan = { tidy: [], reversible: [], pivot: null, forward: [], watch: [] };
@@ -80,7 +85,7 @@ export function makePlan(desired: Desired, observed: Observed, options: PlanOpti
     (one) => one.visible && !tidy.some((s) => targetOf(s) === one.id),
   ).length;
   const seated = tidy.some((step) => step.do === 'seat') ? 1 : 0;
-  const reversible: Step[] = [];
+  const reversible = hook('pre-deploy', release, image, options);
   if (desired.build) reversible.push({ id: 'build', do: 'build', image, cause: 'asked for with --build' });
   if (desired.pull)
     reversible.push({ id: 'pull', do: 'pull', image, cause: 'the image is not on this machine' });
@@ -113,7 +118,7 @@ export function makePlan(desired: Desired, observed: Observed, options: PlanOpti
       cause: 'seen as its users will, before they do',
     });
   if (desired.hold) return { ...NOTHING, tidy, reversible };
-  reversible.push(...admission(release, null, old, options));
+  reversible.push(...admission({ release, image }, null, old, options));
   const after = [
     ...observed.instances.filter((one) => !tidy.some((s) => targetOf(s) === one.id)),
     made(release, image),
@@ -159,47 +164,9 @@ function rollbackPlan(to: Instance, old: Instance[], observed: Observed, options
 /** What is left of a deploy that was held. */
 function admitPlan(held: Instance, old: Instance[], observed: Observed, options: PlanOptions): Plan {
   const { release, image, id } = held;
-  const reversible: Step[] = [standby(release, image, id), ...admission(release, id, old, options)];
+  const reversible: Step[] = [standby(release, image, id), ...admission(held, id, old, options)];
   const forward = afterPivot(release, image, old, observed.instances, options);
   return { ...NOTHING, reversible, pivot: promote(release), forward, watch: watch(release, old, options) };
-}
-
-/** Admission at once, or in shares that are compared with what the old release keeps. */
-function admission(release: string, target: string | null, old: Instance[], { canary }: PlanOptions): Step[] {
-  const admit: Step = { id: 'admit', do: 'admit', release, target, cause: 'both listen from here on' };
-  const targets = old.map((one) => one.id);
-  const [first, ...percents] = canary && old.length ? canary.percents : [];
-  if (!canary || first === undefined) return [admit, confirm(release, old)];
-  const weigh = (percent: number | null): Step => {
-    const cause = percent === null ? 'it has done well' : 'the kernel shares new connections out by sockets';
-    return { id: `weigh:${percent ?? 'even'}`, do: 'weigh', percent, targets, cause };
-  };
-  const compare = (percent: number): Step => {
-    const cause = 'worse than the old one, and it goes';
-    return { id: `canary:${percent}`, do: 'canary', release, percent, ms: canary.ms, targets, cause };
-  };
-  const rest = percents.flatMap((percent) => [weigh(percent), compare(percent)]);
-  return [weigh(first), admit, compare(first), ...rest, weigh(null), confirm(release, old)];
-}
-
-function standby(release: string, image: string, target: string | null): Of<'standby'> {
-  const cause = 'only a healthy release may be admitted';
-  return { id: 'standby', do: 'standby', release, image, target, cause };
-}
-
-function confirm(release: string, old: Instance[]): Of<'confirm'> {
-  const loosen = old.map((one) => one.id);
-  return { id: 'confirm', do: 'confirm', release, loosen, cause: 'it must really answer through the proxy' };
-}
-
-/** Nothing can be compared with a release that was the first. */
-function watch(release: string, old: Instance[], { watchMs: ms }: PlanOptions): Step[] {
-  const cause = 'worse than the one before, and this run goes back to that';
-  return ms > 0 && old.length ? [{ id: 'watch', do: 'watch', release, ms, cause }] : [];
-}
-
-function promote(release: string): Of<'promote'> {
-  return { id: 'promote', do: 'promote', release, cause: 'one rename decides which release serves' };
 }
 
 function afterPivot(

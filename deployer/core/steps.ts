@@ -5,6 +5,7 @@ import { setInEnvFile } from '../store/env-file.ts';
 import { confirm, createNext, pull, seat, waitHealthy } from './boot.ts';
 import { canary, unweigh, weigh } from './canary.ts';
 import { explainRefusal, within, type Context } from './context.ts';
+import { about } from './evidence.ts';
 import { smoke } from './smoke.ts';
 import { watch } from './watch.ts';
 import { readRecord } from './observe.ts';
@@ -133,8 +134,10 @@ export const HANDLERS: { [Word in Step['do']]: Handler<Of<Word>> } = {
       await engine.removeByName(name); // of an interrupted run
       const id = await engine.createHiddenTwin(info, name, release);
       await engine.start(id);
-      const session = await sessions.with(id, name);
-      await session.until((state) => state.phase === 'standby', context.timeoutMs);
+      await about(engine, { id, name }, async () => {
+        const session = await sessions.with(id, name);
+        await session.until((state) => state.phase === 'standby', context.timeoutMs);
+      });
     },
     undo: null,
   },
@@ -156,6 +159,11 @@ export const HANDLERS: { [Word in Step['do']]: Handler<Of<Word>> } = {
         : undefined;
     },
     undo: null,
+  },
+
+  hook: {
+    run: async (step, context) => await (await import('./hooks.ts')).hook(step, context), // most projects have none
+    undo: null, // what a hook has done is the operator's
   },
 };
 

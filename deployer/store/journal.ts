@@ -39,7 +39,7 @@ export class Journal {
   write(event: DeployEvent): void {
     if (event.type === 'progress') return;
     writeSync(this.#fd, `${JSON.stringify({ at: new Date().toISOString(), ...event })}\n`);
-    fsyncSync(this.#fd);
+    if (event.type !== 'output') fsyncSync(this.#fd); // words that explain nothing need not cost the disk's time
   }
 
   close(): void {

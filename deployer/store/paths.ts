@@ -7,8 +7,13 @@ import { join } from 'node:path';
  * `~/.local/state/tasuki`, then the project's name. Made when it is not there.
  */
 export async function stateFolder(env: Record<string, string | undefined>, project: string): Promise<string> {
-  const base = env.TASUKI_STATE_DIR ?? join(env.XDG_STATE_HOME ?? join(homedir(), '.local/state'), 'tasuki');
-  const folder = join(base, project);
+  const folder = statePath(env, project);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   return folder;
+}
+
+/** Where that folder is, made or not. */
+export function statePath(env: Record<string, string | undefined>, project: string): string {
+  const base = env.TASUKI_STATE_DIR ?? join(env.XDG_STATE_HOME ?? join(homedir(), '.local/state'), 'tasuki');
+  return join(base, project);
 }

@@ -1,6 +1,7 @@
 import { formatDuration } from '../duration.ts';
+import { shortImage } from '../image.ts';
 import type { DeployEvent, Emit } from '../events.ts';
-import { endLine, errorLines, probeLine } from './words.ts';
+import { endLine, errorLines, probeLine, stepLine } from './words.ts';
 
 export interface Output {
   out: (line: string) => void;
@@ -25,7 +26,7 @@ export function plainRenderer({ out, err }: Output, { quiet, verbose }: Verbosit
       case 'begin':
         if (!quiet)
           out(
-            `${event.command}: ${event.image} as release ${event.release}${event.from ? `, after ${event.from}` : ''}`,
+            `${event.command}: ${shortImage(event.image)} as release ${event.release}${event.from ? `, after ${event.from}` : ''}`,
           );
         break;
       case 'notice':
@@ -37,6 +38,9 @@ export function plainRenderer({ out, err }: Output, { quiet, verbose }: Verbosit
         break;
       case 'progress':
         if (verbose) out(`    ${event.text}`);
+        break;
+      case 'output':
+        if (!quiet) out(`    ${event.text}`);
         break;
       case 'serving':
         if (!quiet) out(`  * release ${event.release} serves, ${formatDuration(event.ms)} after the start`);
@@ -50,6 +54,7 @@ export function plainRenderer({ out, err }: Output, { quiet, verbose }: Verbosit
         break;
       case 'end':
         (event.outcome === 'done' ? out : err)(endLine(event));
+        if (event.outcome !== 'done' && event.report) err(`report: ${event.report}`);
         if (event.probe) out(probeLine(event.probe));
         break;
       default:
@@ -68,9 +73,5 @@ function step(
     if (verbose) out(`  > ${event.title}`);
     return;
   }
-  const mark = { done: '+', undone: '-', failed: '!' }[event.status];
-  const detail = event.detail ? `: ${event.detail}` : '';
-  out(
-    `  ${mark} ${event.status === 'undone' ? 'undone: ' : ''}${event.title} (${formatDuration(event.ms)})${detail}`,
-  );
+  out(stepLine(event));
 }

@@ -9,6 +9,9 @@ interface Live {
   finish: (error?: Error) => void;
 }
 
+/** All that a hook says stays on the screen. */
+const HOOK_OUTPUT = { outputBar: Infinity, persistentOutput: true };
+
 /**
  * Live progress on a terminal: each step is drawn by listr2 while it runs. What listr2 cannot draw (notices, undone
  * steps, the end) is written as plain lines between two steps.
@@ -30,6 +33,7 @@ export function terminalRenderer(output: Output, verbosity: Verbosity): Renderer
       [
         {
           title: event.title,
+          rendererOptions: event.id.startsWith('hook:') ? HOOK_OUTPUT : {},
           task: async (_context, task) => ((now.task = task as unknown as Wrapper), await done),
         },
       ],
@@ -42,7 +46,7 @@ export function terminalRenderer(output: Output, verbosity: Verbosity): Renderer
   };
 
   const render: Emit = (event) => {
-    if (event.type === 'progress') {
+    if (event.type === 'progress' || (event.type === 'output' && live && !verbosity.quiet)) {
       if (live?.task) live.task.output = event.text;
     } else if (event.type === 'step' && (event.status === 'done' || event.status === 'failed') && live) {
       const detail = event.detail ? `: ${event.detail}` : '';

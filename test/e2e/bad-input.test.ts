@@ -40,6 +40,8 @@ describe('a command line that makes no sense', () => {
     ['a bad number of lines', ['logs', '--tail', 'few'], /--tail takes a number or "all", not "few"/],
     ['a bad number of images', ['prune', '--keep', 'few'], /--keep takes a number, not "few"/],
     ['no number of images', ['prune', '--keep=-1'], /--keep takes a number, not "-1"/],
+    ['an unknown shell', ['completion', 'tcsh'], /completion takes bash, zsh or fish, not "tcsh"/],
+    ['no shell', ['completion'], /missing required argument 'shell'/],
     ['a bad project name', ['-p', '../x', 'status'], /"\.\.\/x" is not a Compose project name/],
   ];
   for (const [what, args, says] of cases) {
@@ -82,6 +84,8 @@ describe('a command line that makes no sense', () => {
       'logs',
       'doctor',
       'prune',
+      'config',
+      'completion',
       'unlock',
     ];
     const asked = [['--help'], ['help'], ['help', 'status'], ...commands.map((word) => [word, '--help'])];

@@ -55,14 +55,8 @@ describe('a project', () => {
       (reason: unknown) => reason,
     );
     assert.ok(error instanceof DeployError, String(error));
-    const { what, evidence = [], next } = error.details;
-    return {
-      exit: error.exit,
-      code: error.details.code,
-      text: [what, ...evidence].join('\n'),
-      evidence,
-      next,
-    };
+    const { code, what, evidence = [], next } = error.details;
+    return { exit: error.exit, code, text: [what, ...evidence].join('\n'), evidence, next };
   }
 
   it('as it is shipped is accepted, with every setting at its default', async () => {
@@ -87,9 +81,13 @@ describe('a project', () => {
       'keep-images': 5,
       'free-memory': 64 * 1024 ** 2,
       'free-disk': 500 * 1024 ** 2,
+      hooks: {},
     });
   });
 
+  const hooks = (shape: Shape, more: object): void => {
+    shape['x-deploy'].hooks = { ...(shape['x-deploy'].hooks as object), ...more };
+  };
   const rules: [string, (shape: Shape) => void, RegExp][] = [
     [
       'an app service',
@@ -115,6 +113,17 @@ describe('a project', () => {
       (s) => (s['x-deploy']['free-memory'] = 'much'),
       /free-memory: "much" is not a size such as 64m or 1\.5g, nor false/,
     ],
+    ['hooks of known names', (s) => hooks(s, { 'pre-deplo': 'x' }), /hooks: .*"pre-deplo"/],
+    [
+      'hooks with a command',
+      (s) => hooks(s, { 'pre-deploy': { timeout: '5s' } }),
+      /hooks\.pre-deploy\.command: must be a command, a list of words, or .*there is no command/,
+    ],
+    [
+      'hooks that end in time',
+      (s) => hooks(s, { 'on-failure': { command: 'x', timeout: '2h' } }),
+      /hooks\.on-failure\.timeout: must be more than 0 and at most 15m/,
+    ],
     ['yes or no for park', (s) => (s['x-deploy'].park = 'maybe'), /x-deploy\.park: /],
   ];
   for (const [what, edit, expected] of rules) {
@@ -125,6 +134,22 @@ describe('a project', () => {
       assert.deepEqual(error.evidence, []);
     });
   }
+
+  it("may give a hook as a line, as words, or with its time; $$ is Compose's way to write $", async () => {
+    const text = edited((shape) => {
+      shape['x-deploy'].hooks = {
+        'pre-deploy': 'echo "$$DEPLOY_RELEASE"',
+        'post-admit': ['check', '--now', '$$x'],
+        'post-deploy': { command: 'notify', timeout: '5m' },
+      };
+    });
+    const { settings } = await load({ 'compose.yaml': text });
+    assert.deepEqual(settings.hooks, {
+      'pre-deploy': { command: 'echo "$DEPLOY_RELEASE"', timeout: 60_000 },
+      'post-admit': { command: ['check', '--now', '$x'], timeout: 60_000 },
+      'post-deploy': { command: 'notify', timeout: 300_000 },
+    });
+  });
 
   it('hears all its problems in one error', async () => {
     const text = edited((shape) => {

@@ -108,6 +108,7 @@ void test('in a folder without a project the command still reports, one JSON obj
     files: [],
     cwd,
     env: { TASUKI_STATE_DIR: join(cwd, 'state') },
+    hooks: true,
     dryRun: false,
     yes: false,
     json: true,

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it, mock } from 'node:test';
 import type { Context } from '../../deployer/core/context.ts';
-import { execute, tidyUp } from '../../deployer/core/execute.ts';
+import { execute, runLast, tidyUp } from '../../deployer/core/execute.ts';
 import type { Plan, Step } from '../../deployer/core/plan.ts';
 import { HANDLERS } from '../../deployer/core/steps.ts';
 import { DeployError, EXIT, Interrupted } from '../../deployer/errors.ts';
 import type { DeployEvent } from '../../deployer/events.ts';
+import { errorLines } from '../../deployer/ui/words.ts';
 
 type Word = Step['do'];
 const STEPS: { [W in Word]?: Extract<Step, { do: W }> } = {
@@ -104,13 +105,72 @@ describe('a plan that is carried out', () => {
     assert.deepEqual(did, [...BEFORE, 'promote', ...undone('confirm', 'admit', 'start', 'create')]);
   });
 
-  it('takes nothing back when nobody knows whether the switch happened', async () => {
-    acts.promote = () => {
-      throw new DeployError({ code: 'PIVOT_UNKNOWN', exit: EXIT.incomplete, what: 'no answer', next: '' });
-    };
-    const result = await execute(plan, context);
-    assert.equal(result.outcome, 'incomplete');
-    assert.deepEqual(did, [...BEFORE, 'promote']);
+  for (const interrupted of [false, true]) {
+    const when = interrupted ? ', and Ctrl-C came as well' : '';
+    it(`takes nothing back when nobody knows whether the switch happened${when}`, async () => {
+      acts.promote = () => {
+        if (interrupted) interrupt.abort(new Interrupted());
+        throw new DeployError({ code: 'PIVOT_UNKNOWN', exit: EXIT.incomplete, what: 'no answer', next: '' });
+      };
+      const result = await execute(plan, context);
+      assert.equal(result.outcome, 'incomplete');
+      assert.deepEqual(did, [...BEFORE, 'promote']);
+    });
+  }
+
+  it('says in which step it failed, what was taken back, and what the container said last', async () => {
+    acts.confirm = fail('behind the proxy: 500');
+    acts['undo start'] = fail('the engine is gone');
+    const asked: string[] = [];
+    const checks = [{ ExitCode: 1, Output: 'no  answer\n' }];
+    context.next = { id: 'new', name: 'app-2' };
+    context.engine = {
+      lastLines: async (id: string) => (asked.push(id), ['fatal: out of luck']),
+      inspect: async () => ({ State: { Health: { Log: checks } } }),
+    } as unknown as Context['engine'];
+    const { error } = await execute(plan, context);
+    assert.ok(error);
+    const { step: where, undone: back, evidence } = error.details;
+    assert.equal(where, 'see it answer through the proxy');
+    assert.deepEqual(back, ['see it answer through the proxy', 'admit r2', 'create a container of app:v2']);
+    assert.deepEqual(asked, ['new']);
+    assert.deepEqual(evidence, [
+      'last lines of app-2:',
+      '  fatal: out of luck',
+      'last health checks of app-2:',
+      '  exit code 1: no answer',
+    ]);
+    const said = errorLines(error.details).join('\n');
+    assert.match(
+      said,
+      /step: {2}see it answer[^]*out of luck[^]*undone: see it answer through the proxy; admit r2/,
+    );
+  });
+
+  it('says that nothing had to be taken back when its first step fails, and claims nothing after the switch', async () => {
+    acts.create = fail('no memory');
+    acts['undo create'] = fail('there is none');
+    const first = await execute(plan, context);
+    assert.deepEqual(first.error?.details.undone, []);
+    assert.match(errorLines(first.error?.details ?? assert.fail()).join('\n'), /undone: nothing/);
+    acts = { drain: fail('it does not leave') };
+    const later = await execute(plan, context);
+    assert.deepEqual([later.error?.details.step, later.error?.details.undone], ['drain r1', undefined]);
+  });
+
+  it('has a hook at its end whose failure only warns', async () => {
+    acts.hook = fail('nobody to tell');
+    const last = {
+      id: 'hook:post-deploy',
+      do: 'hook',
+      hook: 'post-deploy',
+      release: 'r2',
+      image: '',
+      cause: '',
+    } as const;
+    await runLast(last, context);
+    assert.deepEqual(did, ['hook']);
+    assert.deepEqual(events.at(-1), { type: 'notice', level: 'warn', text: 'nobody to tell' });
   });
 
   it('goes on taking back when one step cannot be, and says so', async () => {
@@ -178,40 +238,5 @@ describe('a plan that is carried out', () => {
     acts.retire = fail('the engine is gone');
     await assert.rejects(tidyUp(plan, context), /the engine is gone/);
     assert.deepEqual(did, ['retire', 'retire', 'retire']);
-  });
-});
-
-describe('the switch', () => {
-  beforeEach(() => mock.restoreAll());
-
-  /** A context whose session loses the answer to `promote`; `record` is what the pod's folder then holds. */
-  function losing(record: () => Promise<string | null>): Context {
-    const ask = async (): Promise<never> => Promise.reject(new Error('broken pipe'));
-    return {
-      next: { id: 'new', name: 'app-2' },
-      observed: { pod: { id: 'pod', imageId: '' }, instances: [] },
-      baseline: { end: () => {} },
-      sessions: { with: async () => ({ ask }) },
-      engine: { readFile: record },
-    } as unknown as Context;
-  }
-  const promote = STEPS.promote!;
-  const names = (serving: string) => async (): Promise<string> =>
-    JSON.stringify({ version: 1, serving, known: [], at: '' });
-
-  it('happened when its answer is lost and the record names the new release', async () => {
-    await HANDLERS.promote.run(promote, losing(names('r2')));
-  });
-
-  it('did not happen when its answer is lost and the record names the old one', async () => {
-    await assert.rejects(HANDLERS.promote.run(promote, losing(names('r1'))), /broken pipe/);
-  });
-
-  it('needs a person when its answer is lost and the record cannot be read', async () => {
-    const gone = async (): Promise<never> => Promise.reject(new Error('the engine is gone'));
-    await assert.rejects(
-      HANDLERS.promote.run(promote, losing(gone)),
-      (error: DeployError) => error.exit === EXIT.incomplete && error.details.code === 'PIVOT_UNKNOWN',
-    );
   });
 });

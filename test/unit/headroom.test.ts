@@ -76,7 +76,7 @@ const observed = {
   url: null,
   remembered: 'r1',
 };
-const options = { watchMs: 0, canary: null };
+const options = { watchMs: 0, canary: null, hooks: [] };
 const next = {
   kind: 'deploy',
   release: 'r2',

@@ -1,100 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { describePlan } from '../../deployer/core/describe.ts';
-import type { Observed } from '../../deployer/core/observe.ts';
-import { makePlan, type Desired, type PlanOptions, type Step } from '../../deployer/core/plan.ts';
+import { makePlan, type Step } from '../../deployer/core/plan.ts';
 import type { Instance } from '../../deployer/engine/docker.ts';
-
-function instance(name: string, release: string, more: Partial<Instance> = {}): Instance {
-  const rest = { imageId: '', status: 'running', exitCode: 0, createdAt: name, stopTimeout: 10, held: null };
-  return { id: name, name, release, image: `app:${release}`, visible: true, running: true, ...rest, ...more };
-}
-const hidden = { visible: false };
-const stopped = { running: false, status: 'exited' };
-
-function observed(
-  serving: string | null,
-  known: string[],
-  instances: Instance[],
-  remembered = serving,
-): Observed {
-  const record = serving === null ? null : { version: 1 as const, serving, known, at: '' };
-  return { record, instances, pod: null, url: null, remembered };
-}
-const next = {
-  kind: 'deploy' as const,
-  release: 'r9',
-  image: 'app:r9',
-  token: 'secret',
-  build: false,
-  pull: false,
-  hold: false,
-  smoke: true,
-};
-
-/** The plan's steps in a word or two each, without their causes. */
-function words(
-  desired: Desired,
-  state: Observed,
-  park = true,
-  watchMs = 0,
-  canary: PlanOptions['canary'] = null,
-): string {
-  return describePlan(makePlan(desired, state, { park, watchMs, canary }))
-    .split('\n')
-    .map((line) => (line.startsWith('  ') ? `  ${line.slice(2, 46).trim()}` : line))
-    .join('\n');
-}
-
-const BOOT = `undone if anything fails
-  create a container of app:r9
-  start release r9
-  wait until it is healthy in standby
-  ask it for its pages through the proxy
-  admit r9
-  see it answer through the proxy
-the switch
-  promote r9
-after it
-  write app:r9 to .env`;
-
-describe('the plan of a deploy that is held', () => {
-  const held = instance('held-r9', 'r9', { visible: false, held: 'secret' });
-  const state = observed('r2', ['r1'], [instance('app-2', 'r2'), instance('parked-r1', 'r1', hidden)]);
-  const withHeld = { ...state, instances: [...state.instances, held] };
-
-  it('stops before admission, out of the sight of Compose, and has no switch', () => {
-    const boot = BOOT.split('\n').slice(0, 5);
-    boot.splice(2, 0, '  hide r9 from Compose');
-    assert.equal(words({ ...next, hold: true }, state), boot.join('\n'));
-  });
-
-  it('asks for no page with --no-smoke', () => {
-    assert.doesNotMatch(words({ ...next, smoke: false }, state), /pages/);
-  });
-
-  it('goes on with admit: healthy still, then as any deploy, and Compose sees it in the end', () => {
-    assert.equal(
-      words({ kind: 'admit', held }, withHeld),
-      [
-        'undone if anything fails\n  wait until it is healthy in standby\n  admit r9\n  see it answer through the proxy',
-        'the switch\n  promote r9',
-        'after it\n  write app:r9 to .env\n  drain r2\n  start r9 where Compose sees it\n  park r2',
-        '  retire app-2\n  retire parked-r1\n  retire held-r9',
-      ].join('\n'),
-    );
-  });
-
-  it('is removed by abort, and nothing else is', () => {
-    assert.equal(words({ kind: 'abort', held }, withHeld), 'after it\n  retire held-r9');
-  });
-
-  it('stays through a rollback, and gives way to the next deploy', () => {
-    const to = instance('parked-r1', 'r1', hidden);
-    assert.doesNotMatch(words({ kind: 'rollback', to }, withHeld), /held-r9/);
-    assert.match(words(next, withHeld), /^tidy up\n {2}retire held-r9\n/);
-  });
-});
+import { BOOT, hidden, instance, next, observed, stopped, words } from '../support/plans.ts';
 
 describe('the plan of a deploy', () => {
   it('parks the release that served and retires its container and the one parked before', () => {
@@ -109,21 +17,24 @@ describe('the plan of a deploy', () => {
 
   it('ends with a watch when there is a release to compare with, and a rollback does not', () => {
     const state = observed('r2', ['r1'], [instance('app-2', 'r2'), instance('parked-r1', 'r1', hidden)]);
-    assert.match(words(next, state, true, 5000), /\nand back if it does worse\n {2}watch r9 for 5\.0 s$/);
+    assert.match(
+      words(next, state, true, { watchMs: 5000 }),
+      /\nand back if it does worse\n {2}watch r9 for 5\.0 s$/,
+    );
     const to = instance('parked-r1', 'r1', hidden);
-    assert.doesNotMatch(words({ kind: 'rollback', to }, state, true, 5000), /watch/);
-    assert.doesNotMatch(words(next, observed(null, [], []), true, 5000), /watch/);
+    assert.doesNotMatch(words({ kind: 'rollback', to }, state, true, { watchMs: 5000 }), /watch/);
+    assert.doesNotMatch(words(next, observed(null, [], []), true, { watchMs: 5000 }), /watch/);
   });
 
   it('is admitted in shares with a canary, each compared, and evenly before it is confirmed', () => {
     const state = observed('r2', ['r1'], [instance('app-2', 'r2'), instance('parked-r1', 'r1', hidden)]);
-    const shares = words(next, state, true, 0, { percents: [5, 25], ms: 60_000 });
+    const shares = words(next, state, true, { canary: { percents: [5, 25], ms: 60_000 } });
     assert.match(
       shares,
       /pages through the proxy\n {2}share out 5 %.*\n {2}admit r9\n {2}compare 5 %.*\n {2}share out 25 %.*\n {2}compare 25 %.*\n {2}share new connections evenly\n {2}see it answer/,
     );
     assert.doesNotMatch(
-      words(next, observed(null, [], []), true, 0, { percents: [5], ms: 1 }),
+      words(next, observed(null, [], []), true, { canary: { percents: [5], ms: 1 } }),
       /share|compare/,
     );
   });
@@ -147,6 +58,14 @@ describe('the plan of a deploy', () => {
       words({ ...next, build: true }, state),
       /^undone if anything fails\n {2}build image app:r9\n {2}create/,
     );
+  });
+
+  it('runs pre-deploy before anything else that can be undone, and post-admit right before the switch', () => {
+    const state = observed('r1', [], [instance('app-1', 'r1')]);
+    const said = words({ ...next, build: true }, state, true, { hooks: ['pre-deploy', 'post-admit'] });
+    assert.match(said, /^undone if anything fails\n {2}run the hook pre-deploy\n {2}build image app:r9\n/);
+    assert.match(said, /see it answer through the proxy\n {2}run the hook post-admit\nthe switch/);
+    assert.doesNotMatch(words(next, state), /hook/);
   });
 
   it('first removes what a deploy killed before its switch has left', () => {
@@ -224,7 +143,6 @@ function applied(instances: Instance[], steps: Step[]): Instance[] {
   }
   return now;
 }
-
 describe('over 500 states, whatever earlier runs have left,', () => {
   for (let seed = 1; seed <= 500; seed++) {
     const below = generator(seed);
@@ -242,7 +160,7 @@ describe('over 500 states, whatever earlier runs have left,', () => {
       instances,
       releases[below(3)] ?? null,
     );
-    const plan = makePlan(next, state, { park: true, watchMs: 0, canary: null });
+    const plan = makePlan(next, state, { park: true, watchMs: 0, canary: null, hooks: [] });
 
     it(`a deploy ends with one container for Compose and at most one parked, and never stops the one that serves (seed ${seed})`, () => {
       const serving = (all: Instance[]): boolean =>
@@ -253,7 +171,7 @@ describe('over 500 states, whatever earlier runs have left,', () => {
       const then = makePlan(
         next,
         { ...state, instances: tidied, remembered: state.record?.serving ?? null },
-        { park: true, watchMs: 0, canary: null },
+        { park: true, watchMs: 0, canary: null, hooks: [] },
       );
       assert.deepEqual(then.tidy, [], 'tidying once is enough');
       assert.ok(![...then.reversible, then.pivot].some((step) => step?.do === 'retire'));

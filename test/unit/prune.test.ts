@@ -11,6 +11,8 @@ import type { Engine, Instance } from '../../deployer/engine/docker.ts';
 import { removeImage, type HeldImage } from '../../deployer/engine/images.ts';
 import type { HistoryEntry } from '../../deployer/store/history.ts';
 
+const unknown = { from: null, fromImage: null, fromImageId: null, digest: null, revision: null };
+
 /** A deploy of image `id`, called `app:id` unless said otherwise. */
 function deployed(id: string, more: Partial<HistoryEntry> = {}): HistoryEntry {
   return {
@@ -21,14 +23,14 @@ function deployed(id: string, more: Partial<HistoryEntry> = {}): HistoryEntry {
     image: `app:${id}`,
     imageId: id,
     by: '',
-    from: null,
-    fromImage: null,
+    ...unknown,
     outcome: 'done',
     ms: 0,
     servingMs: 0,
     steps: [],
     probe: null,
     error: null,
+    report: null,
     ...more,
   };
 }

@@ -53,7 +53,7 @@ describe('the smoke test', () => {
       signal: new AbortController().signal,
       next: { id: 'c1', name: 'app-2' },
       sessions: { with: () => Promise.resolve(session) },
-      engine: { lastLines: () => Promise.resolve(['last words']) },
+      engine: { lastLines: () => Promise.resolve(['last words']), inspect: () => Promise.resolve(null) },
       config: { settings: deploySchema.parse(given) },
     };
     return await smoke({ ...STEP, token }, context as unknown as Context);

@@ -121,7 +121,7 @@ describe('the journal', () => {
   const begin = { type: 'begin', command: 'deploy', project: 'shop', from: 'r1', ...run } as const;
   const start = { type: 'step', id: 'create', title: 'create', status: 'start' } as const;
   const done = { type: 'step', id: 'create', title: 'create', status: 'done', ms: 5 } as const;
-  const end = { type: 'end', outcome: 'done', exit: 0, ms: 9, probe: null, ...run } as const;
+  const end = { type: 'end', outcome: 'done', exit: 0, ms: 9, probe: null, report: null, ...run } as const;
   const file = (): string => join(dir, 'journal.jsonl');
 
   it('of no run, and of a run that came to its end, tells of no interruption', async () => {
@@ -182,15 +182,19 @@ describe('the history', () => {
     release,
     image: `app:${release}`,
     imageId: null,
+    digest: null,
+    revision: null,
     by: 'ops@host',
     from: null,
     fromImage: null,
+    fromImageId: null,
     outcome: 'done',
     ms: 700,
     servingMs: 400,
     steps: [],
     probe: null,
     error: null,
+    report: null,
   });
 
   it('is empty before the first run, and then lists the runs oldest first', async () => {

@@ -1,0 +1,25 @@
+import { repository } from '../image.ts';
+import { nullIf, type Engine } from './docker.ts';
+
+/** What the engine knows of an image on this machine. */
+export interface ImageFacts {
+  id: string;
+  /** `org.opencontainers.image.revision`, which `--build` sets. */
+  revision: string | null;
+  /** `repository@sha256:…` by which a registry gives exactly this image; null for one that was built here. */
+  digest: string | null;
+}
+
+const REVISION_LABEL = 'org.opencontainers.image.revision';
+
+/** Null when no image of this name or id is here. */
+export async function imageFacts({ docker }: Engine, name: string): Promise<ImageFacts | null> {
+  const info = await docker.getImage(name).inspect().catch(nullIf(404));
+  if (!info) return null;
+  const digests = info.RepoDigests ?? [];
+  return {
+    id: info.Id,
+    revision: info.Config?.Labels?.[REVISION_LABEL] || null,
+    digest: digests.find((one) => repository(one) === repository(name)) ?? digests[0] ?? null,
+  };
+}

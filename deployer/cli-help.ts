@@ -13,7 +13,7 @@ const COMMAND_EXAMPLES: Record<string, string[]> = {
   admit: ['deploy admit', 'deploy admit --dry-run'],
   abort: ['deploy abort'],
   preview: ['deploy preview', 'xdg-open "$(deploy preview --json | jq -r .link)"'],
-  prune: ['deploy prune', 'deploy prune --keep 2', 'deploy prune --dry-run'],
+  prune: ['deploy prune', 'deploy prune --last 2', 'deploy prune --dry-run'],
   config: ['deploy config', 'deploy config --json | jq .settings.timeout'],
   completion: [
     'deploy completion bash > /etc/bash_completion.d/deploy',

@@ -12,6 +12,7 @@ export interface Flags {
   timeout?: number;
   drainTimeout?: number;
   watch?: number;
+  keep?: number;
   canary?: number[];
   steps?: number[];
   for?: number;
@@ -98,6 +99,12 @@ export async function parseCli(
         (text) => duration('--for', text),
       ),
     )
+    .addOption(
+      new Option(
+        '--keep <time>',
+        'how long the previous release stays warm (until the next deploy)',
+      ).argParser((text) => duration('--keep', text)),
+    )
     .option('--no-park', 'do not keep the previous release warm')
     .option('--no-hooks', 'do not run the hooks of compose.yaml')
     .option('--dry-run', 'print the plan and change nothing', false)
@@ -169,11 +176,11 @@ export async function parseCli(
     );
   program
     .command('prune')
-    .option('--keep <number>', 'of the last releases, how many images stay (x-deploy.keep-images)')
+    .option('--last <number>', 'of so many releases that served last the images stay (x-deploy.keep-images)')
     .description('remove images of old releases, and containers that killed deploys left')
-    .action(({ keep }: { keep?: string }) => {
-      if (keep !== undefined && !/^\d{1,6}$/.test(keep)) throw usage(`--keep takes a number, not "${keep}"`);
-      const count = keep === undefined ? undefined : Number(keep);
+    .action(({ last }: { last?: string }) => {
+      if (last !== undefined && !/^\d{1,6}$/.test(last)) throw usage(`--last takes a number, not "${last}"`);
+      const count = last === undefined ? undefined : Number(last);
       choose(async (globals) => (await import('./commands/prune.ts')).prune(globals, count));
     });
   program

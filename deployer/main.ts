@@ -91,6 +91,7 @@ async function main(): Promise<ExitCode> {
       env: process.env,
       timeoutMs: flags.timeout,
       drainTimeoutMs: flags.drainTimeout,
+      keepMs: flags.keep,
       watchMs: flags.watch,
       canary: canaryOf(flags),
       park: flags.park ? undefined : false,

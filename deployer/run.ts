@@ -17,6 +17,7 @@ export interface Globals extends ProjectOptions {
   timeoutMs?: number | undefined;
   drainTimeoutMs?: number | undefined;
   park?: boolean | undefined;
+  keepMs?: number | undefined;
   watchMs?: number | undefined;
   /** Shares in percent before all, and how long each. */
   canary?: { percents: number[]; ms: number } | undefined;
@@ -99,7 +100,10 @@ function inform({ emit }: Globals, text: string): void {
 
 function planOptions(globals: Globals, { settings }: Config, { command }: Wish): PlanOptions {
   const { park = settings.park, watchMs = settings.watch, canary = null } = globals;
-  return { park, watchMs, canary, hooks: globals.hooks ? waitedFor(settings.hooks, command) : [] };
+  const keep = globals.keepMs ?? settings.keep;
+  // While it is watched there must be something to go back to.
+  const keepMs = keep === undefined ? null : Math.max(keep, watchMs);
+  return { park, keepMs, watchMs, canary, hooks: globals.hooks ? waitedFor(settings.hooks, command) : [] };
 }
 
 async function dryRun(globals: Globals, config: Config, engine: Engine, decide: Decide): Promise<ExitCode> {

@@ -64,6 +64,8 @@ export const deploySchema = z.strictObject({
   watch: defaultTo(duration, 5000),
   /** Keep the previous release warm beside the serving one, for an instant rollback. */
   park: defaultTo(z.boolean(), true),
+  /** How long it stays warm; default: until the next deploy. */
+  keep: z.optional(duration),
   /** After a deploy, remove images of old releases. */
   prune: defaultTo(z.boolean(), true),
   /** The images of so many releases that served last stay. */

@@ -65,7 +65,8 @@ export async function childSockets(
 
 function fromEnvironment(): ServeOptions & { controlSocket: string } {
   const { PORT, HOST, WEB_CONCURRENCY, RUN_DIR, CONTROL_SOCKET, DRAIN_TIMEOUT_MS } = process.env;
-  const { RECYCLE_REQUESTS, RECYCLE_MEMORY_MB } = process.env;
+  const { RECYCLE_REQUESTS, RECYCLE_MEMORY_MB, KEEP_UNTIL } = process.env;
+  const keepUntil = new Date(KEEP_UNTIL ?? '');
   const recycle = readRecycle(RECYCLE_REQUESTS, RECYCLE_MEMORY_MB);
   const runDir = RUN_DIR || (existsSync(DEFAULT_RUN_DIR) ? DEFAULT_RUN_DIR : undefined);
   return {
@@ -74,6 +75,7 @@ function fromEnvironment(): ServeOptions & { controlSocket: string } {
     children: Number(WEB_CONCURRENCY || availableParallelism()),
     drainTimeoutMs: Number(DRAIN_TIMEOUT_MS || 25_000),
     controlSocket: CONTROL_SOCKET || DEFAULT_CONTROL_SOCKET,
+    ...(!Number.isNaN(keepUntil.getTime()) && { keepUntil }),
     ...(runDir && { runDir }),
     ...(recycle && { recycle }),
   };

@@ -102,6 +102,8 @@ export interface ServeOptions {
   /** Folder of record.json, shared by all instances; absent on a PaaS. */
   runDir?: string;
   controlSocket?: string;
+  /** An instance that is parked leaves at this time by itself. */
+  keepUntil?: Date;
   /** Deadline of the drain on SIGTERM and when the record names another release, in milliseconds. */
   drainTimeoutMs: number;
   /** For an instance without a port, a queue worker say. It follows the record and never writes it. */

@@ -1,6 +1,7 @@
 import { Children } from './children.ts';
 import { openControl } from './control.ts';
 import type { Child } from './handle.ts';
+import { leaveAt } from './leave-at.ts';
 import { Manners } from './manner.ts';
 import { watchNamespace } from './namespace.ts';
 import { PreviewDoor } from './preview.ts';
@@ -90,6 +91,7 @@ export class Supervisor {
       if (decision === 'claim' && !this.#options.stay) this.#record = await takeOver(runDir, this.#release);
     });
     watchRecord(runDir, () => void this.#follow(runDir));
+    if (this.#options.keepUntil) leaveAt(this.#options.keepUntil, () => this.#leaveUnlessServing());
     if (this.#phase === 'standby' && !this.#options.stay) void this.#claimIfNobodyServes(runDir);
   }
 
@@ -235,6 +237,10 @@ export class Supervisor {
       this.#record = await takeOver(dir, this.#release);
       this.#changed();
     });
+  }
+
+  #leaveUnlessServing(): void {
+    if (this.#phase === 'standby' || this.#phase === 'parked') void this.stop(this.#options.drainTimeoutMs);
   }
 
   /** A child that replaces one that ended joins the others on the port. */

@@ -50,8 +50,9 @@ export async function status(globals: Globals): Promise<ExitCode> {
     const standby = before ? 'parked' : one.held ? 'held' : 'standby';
     const phase = one.state?.phase === 'standby' ? standby : (one.state?.phase ?? one.status);
     const isServing = phase === 'serving';
+    const until = phase === 'parked' && one.keepUntil ? `, until ${one.keepUntil}` : '';
     print(
-      `  ${phase.padEnd(9)} ${one.release}  ${shortImage(one.image)}  ${one.name}${isServing ? since : ''}${problem(one)}`,
+      `  ${phase.padEnd(9)} ${one.release}  ${shortImage(one.image)}  ${one.name}${isServing ? since : until}${problem(one)}`,
     );
   }
   if (observed.pod && serving.length === 0) print('nothing serves; next: deploy logs, deploy doctor');

@@ -45,7 +45,7 @@ export function describeStep(step: Step): string {
     case 'seat':
       return `start ${step.release} where Compose sees it`;
     case 'park':
-      return `park ${step.release}`;
+      return `park ${step.release}${step.keepMs === null ? '' : ` for ${formatDuration(step.keepMs)}`}`;
     case 'retire':
       return `retire ${step.id.slice('retire:'.length) || step.release}`;
     case 'weigh':

@@ -23,6 +23,7 @@ export async function goBack(worse: Result, context: Context, from: string | nul
   context.emit({ type: 'notice', level: 'warn', text: `${error.message}; going back to ${to.release}` });
   const plan = makePlan({ kind: 'rollback', to }, context.observed, {
     park: false,
+    keepMs: null,
     watchMs: 0,
     canary: null,
     hooks: [],

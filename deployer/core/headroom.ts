@@ -64,6 +64,6 @@ function noDisk({ disk }: Room, { image }: Need, settings: DeploySettings): Lack
     what: `not enough disk for the next release: ${formatSize(disk.free)} free`,
     subject: disk.path,
     limit: `${formatSize(reserve + image)}: ${parts}${formatSize(reserve)} (x-deploy.free-disk)`,
-    next: 'deploy prune --keep 1   removes images of old releases; docker system df   shows what else is there',
+    next: 'deploy prune --last 1   removes images of old releases; docker system df   shows what else is there',
   };
 }

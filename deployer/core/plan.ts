@@ -19,7 +19,7 @@ export type Step = { id: string; cause: string } & (
   | { do: 'drain'; release: string; targets: string[] }
   | { do: 'remember'; release: string; image: string }
   | { do: 'seat'; release: string; image: string; scale: number }
-  | { do: 'park'; release: string; twinOf: string }
+  | { do: 'park'; release: string; twinOf: string; keepMs: number | null }
   | { do: 'retire'; release: string; target: string }
   | { do: 'weigh'; percent: number | null; targets: string[] }
   | { do: 'canary'; release: string; percent: number; ms: number; targets: string[] }
@@ -60,6 +60,8 @@ interface DeployOptions {
 export interface PlanOptions {
   /** Keep the previous release warm. */
   park: boolean;
+  /** And for how long, in milliseconds; null: until the next deploy. */
+  keepMs: number | null;
   /** How long the new release is compared with the old one, in milliseconds; 0: not at all. */
   watchMs: number;
   /** Shares of the new connections in percent, in this order, and how long each in milliseconds. */
@@ -137,7 +139,11 @@ export function planTidy(observed: Observed): Step[] {
   const serving = observed.record?.serving ?? null;
   if (serving === null) return [];
   const old = observed.instances.filter((one) => one.running && one.release === serving);
-  const steps = settle(serving, null, observed.instances, { park: true, keep: keepWarm(observed) });
+  const steps = settle(serving, null, observed.instances, {
+    park: true,
+    keepMs: null,
+    keep: keepWarm(observed),
+  });
   const image = old[0]?.image;
   if (image && observed.remembered !== serving && (steps.length || observed.remembered)) {
     steps.unshift({
@@ -191,7 +197,7 @@ function afterPivot(
     });
   }
   const previous = leaving && leaving.release !== release ? leaving : null;
-  return [...steps, ...settle(release, previous, instances, { park: options.park, keep: null })];
+  return [...steps, ...settle(release, previous, instances, { ...options, keep: null })];
 }
 
 /** While tidying, the warm previous release is left as it is. */
@@ -211,6 +217,7 @@ function made(release: string, image: string): Instance {
     createdAt: '',
     stopTimeout: 0,
     held: null,
+    keepUntil: null,
   };
   return { ...common, id: '', release, image, visible: true, running: true };
 }

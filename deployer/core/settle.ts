@@ -10,7 +10,7 @@ export function settle(
   serving: string,
   previous: Instance | null,
   instances: Instance[],
-  options: { park: boolean; keep: Instance | null },
+  options: { park: boolean; keepMs: number | null; keep: Instance | null },
 ): Step[] {
   const steps: Step[] = [];
   const seat = instances.findLast((one) => one.running && one.visible && one.release === serving);
@@ -31,7 +31,8 @@ export function settle(
   if (previous && options.park) {
     warm = instances.find((one) => one.running && !one.visible && one.release === previous.release) ?? null;
     const cause = 'stays warm for an instant rollback, out of the sight of Compose';
-    if (!warm) steps.push({ id: 'park', do: 'park', release: previous.release, twinOf: previous.id, cause });
+    const { id, release } = previous;
+    if (!warm) steps.push({ id: 'park', do: 'park', release, twinOf: id, keepMs: options.keepMs, cause });
   }
   for (const one of instances) {
     if (one.id === '' || one === seat || one === warm) continue;
@@ -46,6 +47,7 @@ function reason(one: Instance, serving: string, previous: Instance | null): stri
     return one.running ? 'another container of this release serves' : 'it does not run';
   if (one.held !== null) return 'it was held, and this deploy takes its place';
   if (one.release === previous?.release) return 'its release is parked in another container, or not kept';
+  if (one.keepUntil !== null && !one.running) return 'the time it was parked for is over';
   return one.running ? 'neither serving nor parked' : `left over (${one.status})`;
 }
 

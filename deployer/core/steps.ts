@@ -126,13 +126,14 @@ export const HANDLERS: { [Word in Step['do']]: Handler<Of<Word>> } = {
   seat: { run: seat, undo: null },
 
   park: {
-    run: async ({ release, twinOf }, context) => {
+    run: async ({ release, twinOf, keepMs }, context) => {
       const { engine, config, sessions } = context;
       const info = await engine.inspect(twinOf);
       if (!info) throw new Error(`the container of ${release} is gone`);
       const name = `${config.project}-${config.settings.service}-parked-${release}`;
       await engine.removeByName(name); // of an interrupted run
-      const id = await engine.createHiddenTwin(info, name, release);
+      const end = keepMs === null ? {} : { keepUntil: new Date(Date.now() + keepMs) };
+      const id = await engine.createHiddenTwin(info, name, release, end);
       await engine.start(id);
       await about(engine, { id, name }, async () => {
         const session = await sessions.with(id, name);
@@ -174,7 +175,7 @@ async function hide({ release, token }: Of<'hide'>, context: Context): Promise<v
   const info = await engine.inspect(made.id);
   if (!info) throw new Error(`the container of ${release} is gone`);
   const name = `${config.project}-${config.settings.service}-held-${release}`;
-  context.next = { id: await engine.createHiddenTwin(info, name, release, token), name };
+  context.next = { id: await engine.createHiddenTwin(info, name, release, { held: token }), name };
   await engine.remove(made.id, 0);
 }
 

@@ -81,7 +81,9 @@ export function sortOut(
   const seat = serving.find((one) => one.visible) ?? serving[0];
   const parked = parkedInstance({ instances, record } as Observed);
   return {
-    stopped: instances.filter((one) => !one.running && ['exited', 'created', 'dead'].includes(one.status)),
+    stopped: instances.filter(
+      (one) => !one.running && one.keepUntil === null && ['exited', 'created', 'dead'].includes(one.status),
+    ),
     strays: instances.filter((one) => one.running && one !== seat && one !== parked && one.held === null),
   };
 }

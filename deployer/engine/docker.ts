@@ -20,6 +20,8 @@ export interface Instance {
   stopTimeout: number;
   /** The token by which it can be looked at, when `deploy --hold` left it before its admission. */
   held: string | null;
+  /** When a parked instance ends by itself, ISO 8601; null when it does not. */
+  keepUntil: string | null;
 }
 
 /** A conversation with a process of a container. */
@@ -32,6 +34,8 @@ export interface Channel {
 }
 
 const LABEL = 'com.docker.compose';
+/** Of a parked twin with an end. */
+const KEEP_VARIABLE = 'KEEP_UNTIL';
 /** On a container that is held. */
 const HELD_LABEL = 'tasuki.held';
 const DEFAULT_STOP_TIMEOUT_S = 10;
@@ -166,24 +170,25 @@ export class Engine {
   /**
    * Makes a twin of a container that Compose does not see: the same in everything but its name, its release variable,
    * and the label by which Compose leaves one-off containers alone. `held` is the token of a release that waits to be
-   * admitted.
+   * admitted; a twin with `keepUntil` ends by itself then, and the engine lets it.
    */
   async createHiddenTwin(
     of: Docker.ContainerInspectInfo,
     name: string,
     release: string,
-    held: string | null = null,
+    { held, keepUntil }: { held?: string; keepUntil?: Date } = {},
   ): Promise<string> {
-    const env = (of.Config.Env ?? []).filter((entry) => !entry.startsWith('RELEASE='));
+    const own = [`RELEASE=${release}`, ...(keepUntil ? [`${KEEP_VARIABLE}=${keepUntil.toISOString()}`] : [])];
+    const env = (of.Config.Env ?? []).filter((entry) => !/^(RELEASE|KEEP_UNTIL)=/.test(entry));
     const container = await this.docker.createContainer({
       ...of.Config,
       name,
       // The pod owns these; the engine refuses them beside a shared namespace.
       Hostname: '',
       ExposedPorts: {},
-      Env: [...env, `RELEASE=${release}`],
+      Env: [...env, ...own],
       Labels: { ...of.Config.Labels, [`${LABEL}.oneoff`]: 'True', ...(held && { [HELD_LABEL]: held }) },
-      HostConfig: of.HostConfig,
+      HostConfig: { ...of.HostConfig, ...(keepUntil && { RestartPolicy: { Name: 'on-failure' } }) },
     });
     return container.id;
   }
@@ -206,11 +211,12 @@ export function publishedUrl(pod: Docker.ContainerInspectInfo): string | null {
 }
 
 function toInstance(info: Docker.ContainerInspectInfo, initialRelease: string): Instance {
-  const release = info.Config.Env?.find((entry) => entry.startsWith('RELEASE='))?.slice('RELEASE='.length);
+  const variable = (name: string): string | undefined =>
+    info.Config.Env?.find((entry) => entry.startsWith(`${name}=`))?.slice(name.length + 1);
   return {
     id: info.Id,
     name: info.Name.slice(1),
-    release: release || initialRelease,
+    release: variable('RELEASE') || initialRelease,
     image: info.Config.Image,
     imageId: info.Image,
     visible: info.Config.Labels?.[`${LABEL}.oneoff`] !== 'True',
@@ -220,6 +226,7 @@ function toInstance(info: Docker.ContainerInspectInfo, initialRelease: string): 
     createdAt: info.Created,
     stopTimeout: (info.Config as { StopTimeout?: number }).StopTimeout ?? DEFAULT_STOP_TIMEOUT_S,
     held: info.Config.Labels?.[HELD_LABEL] ?? null,
+    keepUntil: variable(KEEP_VARIABLE) ?? null,
   };
 }
 

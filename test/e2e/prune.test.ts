@@ -129,11 +129,11 @@ describe('images of old releases', () => {
     await killAt(['--image', `${REPOSITORY}:r8`], 'standby', 1);
     const were = await scene();
     assert.equal(were.length, 3, `a container must be left: ${were.join('\n')}`);
-    const planned = await project.deployOk('prune', '--keep', '1', '--dry-run');
+    const planned = await project.deployOk('prune', '--last', '1', '--dry-run');
     assert.match(planned.stdout, /^ {2}retire \S+$/m);
     assert.match(planned.stdout, new RegExp(`^ {2}remove image ${REPOSITORY}:r6 `, 'm'));
     assert.deepEqual(await scene(), were, '--dry-run changes nothing');
-    const run = await project.deployOk('prune', '--keep', '1');
+    const run = await project.deployOk('prune', '--last', '1');
     t.diagnostic(run.stdout);
     assert.match(run.stdout, /was killed in step "standby"/, 'it must say what it found');
     assert.match(run.stdout, /^removed 1 container and 1 image, [\d.]+ [KMG]iB of layers freed$/m);

@@ -6,7 +6,15 @@ import type { Instance } from '../../deployer/engine/docker.ts';
 /** Plans as text, and what they are made from. */
 
 export function instance(name: string, release: string, more: Partial<Instance> = {}): Instance {
-  const rest = { imageId: '', status: 'running', exitCode: 0, createdAt: name, stopTimeout: 10, held: null };
+  const rest = {
+    imageId: '',
+    status: 'running',
+    exitCode: 0,
+    createdAt: name,
+    stopTimeout: 10,
+    held: null,
+    keepUntil: null,
+  };
   return { id: name, name, release, image: `app:${release}`, visible: true, running: true, ...rest, ...more };
 }
 export const hidden = { visible: false };
@@ -39,7 +47,9 @@ export function words(
   park = true,
   more: Partial<PlanOptions> = {},
 ): string {
-  return describePlan(makePlan(desired, state, { park, watchMs: 0, canary: null, hooks: [], ...more }))
+  return describePlan(
+    makePlan(desired, state, { park, keepMs: null, watchMs: 0, canary: null, hooks: [], ...more }),
+  )
     .split('\n')
     .map((line) => (line.startsWith('  ') ? `  ${line.slice(2, 46).trim()}` : line))
     .join('\n');

@@ -16,7 +16,15 @@ const fix = { what: 'mend it', safe: true, do: async () => {} };
 const lack = { why: 'no', detail: 'no compose.yaml here', advice: 'go there' };
 
 function instance(name: string, release: string, change: Partial<Instance> = {}): Instance {
-  const common = { image: 'app:v1', imageId: 'i', exitCode: 0, createdAt: '', stopTimeout: 10, held: null };
+  const common = {
+    image: 'app:v1',
+    imageId: 'i',
+    exitCode: 0,
+    createdAt: '',
+    stopTimeout: 10,
+    held: null,
+    keepUntil: null,
+  };
   return { ...common, id: name, name, release, visible: true, running: true, status: 'running', ...change };
 }
 const record = { version: 1 as const, serving: 'b', known: ['a'], at: '' };

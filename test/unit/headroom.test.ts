@@ -44,7 +44,7 @@ describe('the room a deploy must find', () => {
     assert.deepEqual(evidence, [
       'not enough disk for the next release: 40 MiB free; limit: 764 MiB: 264 MiB, an image as large as the one that serves, and 500 MiB (x-deploy.free-disk)',
     ]);
-    assert.match(shortage(room(4000, 40), need(2, 150), settings)!.details.next, /^deploy prune --keep 1 /);
+    assert.match(shortage(room(4000, 40), need(2, 150), settings)!.details.next, /^deploy prune --last 1 /);
   });
 
   it('is not looked at where a setting says false', () => {
@@ -68,6 +68,7 @@ const serving = {
   createdAt: '',
   stopTimeout: 10,
   held: null,
+  keepUntil: null,
 } satisfies Instance;
 const observed = {
   record: { version: 1 as const, serving: 'r1', known: [], at: '' },
@@ -76,7 +77,7 @@ const observed = {
   url: null,
   remembered: 'r1',
 };
-const options = { watchMs: 0, canary: null, hooks: [] };
+const options = { keepMs: null, watchMs: 0, canary: null, hooks: [] };
 const next = {
   kind: 'deploy',
   release: 'r2',

@@ -160,7 +160,7 @@ describe('over 500 states, whatever earlier runs have left,', () => {
       instances,
       releases[below(3)] ?? null,
     );
-    const plan = makePlan(next, state, { park: true, watchMs: 0, canary: null, hooks: [] });
+    const plan = makePlan(next, state, { park: true, keepMs: null, watchMs: 0, canary: null, hooks: [] });
 
     it(`a deploy ends with one container for Compose and at most one parked, and never stops the one that serves (seed ${seed})`, () => {
       const serving = (all: Instance[]): boolean =>
@@ -171,7 +171,7 @@ describe('over 500 states, whatever earlier runs have left,', () => {
       const then = makePlan(
         next,
         { ...state, instances: tidied, remembered: state.record?.serving ?? null },
-        { park: true, watchMs: 0, canary: null, hooks: [] },
+        { park: true, keepMs: null, watchMs: 0, canary: null, hooks: [] },
       );
       assert.deepEqual(then.tidy, [], 'tidying once is enough');
       assert.ok(![...then.reversible, then.pivot].some((step) => step?.do === 'retire'));

@@ -170,6 +170,7 @@ describe('what a prune says', () => {
       createdAt: '',
       stopTimeout: 10,
       held: null,
+      keepUntil: null,
     };
     const instance = (name: string, release: string, visible = true): Instance => ({
       ...common,

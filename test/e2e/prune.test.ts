@@ -11,16 +11,14 @@ import { buildReleases, Project, type Run } from '../support/project.ts';
 
 /** A repository of this run alone: what is removed here is nobody else's. */
 const REPOSITORY = `tasuki-prune-${process.pid}-${randomBytes(3).toString('hex')}`;
+/** What all are built on, and the worker runs; under a name that no other run moves. */
+const BASE = `${REPOSITORY}-base:v1`;
 const BALLAST = 1024 ** 2;
 
 /** A good release with a layer of its own. */
 async function build(name: string): Promise<string> {
   const image = `${REPOSITORY}:${name}`;
-  const lines = [
-    'FROM tasuki-test:v1',
-    `RUN head -c ${BALLAST} /dev/urandom > /tmp/ballast`,
-    `LABEL of=${image}`,
-  ];
+  const lines = [`FROM ${BASE}`, `RUN head -c ${BALLAST} /dev/urandom > /tmp/ballast`, `LABEL of=${image}`];
   await execa('docker', ['build', '-q', '--no-cache', '-t', image, '-'], {
     input: lines.join('\n'),
     timeout: 120_000,
@@ -63,8 +61,9 @@ describe('images of old releases', () => {
 
   before(async () => {
     await buildReleases();
+    await docker(['tag', 'tasuki-test:v1', BASE]);
     await make('r0', 'r1', 'r2', 'r3', 'r4', 'r5', 'r6', 'r7');
-    project = await Project.up(`${REPOSITORY}:r0`, { WORKER_IMAGE: 'tasuki-test:v1' }, (text) =>
+    project = await Project.up(`${REPOSITORY}:r0`, { WORKER_IMAGE: BASE }, (text) =>
       text.replace(/^x-deploy:[^]*?\n\n/m, 'x-deploy: {keep-images: 7} # test\n\n'),
     );
   });
@@ -76,6 +75,7 @@ describe('images of old releases', () => {
       '\n',
     ))
       if (tag) await docker(['rmi', tag]);
+    await docker(['rmi', BASE]);
     for (const id of gone) await docker(['rmi', id]).catch(() => {}); // without a tag, if a test has failed
   });
 

@@ -47,7 +47,7 @@ describe('images of old releases', () => {
     const file = join(project.folder, 'compose.yaml');
     const text = (await readFile(file, 'utf8')).replace(
       /^x-deploy:.*# test$/m,
-      `x-deploy: {${lines}} # test`,
+      `x-deploy: {watch: 0, ${lines}} # test`,
     );
     await writeFile(file, text);
   }
@@ -64,7 +64,7 @@ describe('images of old releases', () => {
     await docker(['tag', 'tasuki-test:v1', BASE]);
     await make('r0', 'r1', 'r2', 'r3', 'r4', 'r5', 'r6', 'r7');
     project = await Project.up(`${REPOSITORY}:r0`, { WORKER_IMAGE: BASE }, (text) =>
-      text.replace(/^x-deploy:[^]*?\n\n/m, 'x-deploy: {keep-images: 7} # test\n\n'),
+      text.replace(/^x-deploy:[^]*?\n\n/m, 'x-deploy: {watch: 0, keep-images: 7} # test\n\n'),
     );
   });
   after(async () => {
@@ -92,7 +92,16 @@ describe('images of old releases', () => {
     try {
       const other = join(project.folder, 'state/other');
       await mkdir(other, { recursive: true });
-      await writeFile(join(other, 'history.jsonl'), `${JSON.stringify({ imageId: ids.get('r4') })}\n`);
+      const entry = {
+        at: '',
+        command: 'deploy',
+        release: 'x',
+        image: 'other:1',
+        outcome: 'done',
+        by: 'other',
+      };
+      const line = JSON.stringify({ ...entry, imageId: ids.get('r4') });
+      await writeFile(join(other, 'history.jsonl'), `${line}\n`);
       await configure('keep-images: 3');
       const step = pruning(await deploy('r7'));
       t.diagnostic(JSON.stringify(step));

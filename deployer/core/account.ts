@@ -65,7 +65,8 @@ async function entryOf(context: Context, ending: Ending): Promise<Omit<HistoryEn
   const { command, release, image, desired, from, result, ms, servingMs, probe } = ending;
   const before = observed.instances.find((one) => one.release === from);
   // By the container: the name may mean another image by now.
-  const id = desired.kind === 'rollback' ? desired.to.imageId : next?.imageId;
+  const found = desired.kind === 'rollback' ? desired.to : 'held' in desired ? desired.held : next;
+  const id = found?.imageId;
   const facts: Partial<ImageFacts> = (await imageFacts(engine, id || image).catch(() => null)) ?? {};
   return {
     version: 1,

@@ -12,6 +12,7 @@ const COMMAND_EXAMPLES: Record<string, string[]> = {
   doctor: ['deploy doctor', 'deploy doctor --fix'],
   admit: ['deploy admit', 'deploy admit --dry-run'],
   abort: ['deploy abort'],
+  maintenance: ['deploy maintenance on --page down.html', 'deploy maintenance off', 'deploy maintenance'],
   preview: ['deploy preview', 'xdg-open "$(deploy preview --json | jq -r .link)"'],
   prune: ['deploy prune', 'deploy prune --last 2', 'deploy prune --dry-run'],
   config: ['deploy config', 'deploy config --json | jq .settings.timeout'],

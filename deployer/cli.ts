@@ -1,8 +1,8 @@
 import { Command, CommanderError, Option } from 'commander';
 import { EXAMPLES, examplesOf } from './cli-help.ts';
+import { duration, percents, usage } from './cli-values.ts';
 import type { Shell, Words } from './commands/completion.ts';
-import { parseDuration } from './duration.ts';
-import { DeployError, EXIT, type ExitCode } from './errors.ts';
+import { DeployError, type ExitCode } from './errors.ts';
 import type { Globals } from './run.ts';
 
 /** The parts of `Globals` that the command line decides. */
@@ -151,6 +151,17 @@ export async function parseCli(
     .description('remove the release that is held')
     .action(() => choose(async (globals) => (await import('./commands/held.ts')).abort(globals)));
   program
+    .command('maintenance')
+    .argument('[turn]', 'on or off; default: say which it is')
+    .option('--page <file>', 'the page that visitors see meanwhile, HTML')
+    .description('answer visitors 503 with a page, in place of the app')
+    .action((turn: string | undefined, { page }: { page?: string }) => {
+      if (turn !== undefined && turn !== 'on' && turn !== 'off')
+        throw usage(`maintenance is on or off, not "${turn}"`);
+      if (page !== undefined && turn !== 'on') throw usage('--page goes with: deploy maintenance on');
+      choose(async (globals) => (await import('./commands/maintenance.ts')).maintenance(globals, turn, page));
+    });
+  program
     .command('history')
     .argument('[release]', 'default: the last 20 runs; with a release, its runs in full')
     .description('the deploys made from this machine')
@@ -241,23 +252,4 @@ function unknownWord(word: string, program: Command): DeployError {
     return usage(`"${word}" is not a command; to deploy that image: deploy --image ${word}`);
   const names = program.commands.map((command) => command.name()).join(', ');
   return usage(`"${word}" is not a command; there are: ${names}`);
-}
-
-/** `10%`, `5,25`: above 0 and at most 100, rising; the whole at the end goes without saying. */
-function percents(text: string): number[] {
-  const values = text.split(',').map((part) => Number(/^\s*(\d+(?:\.\d+)?)\s*%?\s*$/.exec(part)?.[1]));
-  const rise = values.every((value, index) => value > (values[index - 1] ?? 0) && value <= 100);
-  if (!rise) throw usage(`"${text}" is not a share such as 10%, nor rising shares such as 5,25`);
-  return values.filter((value) => value < 100);
-}
-
-function duration(flag: string, text: string, zero = false): number {
-  const ms = parseDuration(text);
-  if (ms === undefined) throw usage(`${flag}: "${text}" is not a duration such as 500ms, 30s or 5m`);
-  if (ms === 0 && !zero) throw usage(`${flag} must be more than 0`);
-  return ms;
-}
-
-function usage(what: string): DeployError {
-  return new DeployError({ code: 'USAGE', exit: EXIT.usage, what, next: 'deploy --help' });
 }

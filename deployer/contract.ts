@@ -2,6 +2,8 @@
 
 export const INITIAL_RELEASE = 'initial';
 export const RUN_DIR = '/run/tasuki';
+/** Where the proxy looks for the page of a maintenance. */
+export const MAINTENANCE_DIR = `${RUN_DIR}/maintenance`;
 export const RECORD_FILE = 'record.json';
 /** The variables of compose.yaml through which a release is chosen. */
 export const IMAGE_VARIABLE = 'TASUKI_IMAGE';

@@ -1,4 +1,5 @@
 import { Sessions } from '../core/context.ts';
+import { maintenanceSince } from '../core/observe.ts';
 import type { Instance } from '../engine/docker.ts';
 import { EXIT, type ExitCode } from '../errors.ts';
 import { shortImage } from '../image.ts';
@@ -12,7 +13,7 @@ export async function status(globals: Globals): Promise<ExitCode> {
   const { config, engine, observed } = await open(globals);
   const folder = await stateFolder(globals.env, config.project);
   const sessions = new Sessions(engine, config.settings.ctl);
-  const [instances, lock, interruption] = await Promise.all([
+  const [instances, lock, interruption, maintenance] = await Promise.all([
     Promise.all(
       observed.instances.map(async (one) => ({
         ...one,
@@ -21,6 +22,7 @@ export async function status(globals: Globals): Promise<ExitCode> {
     ),
     lockOwner(engine, config.project),
     readInterruption(folder),
+    observed.pod && maintenanceSince(engine, observed.pod.id),
   ]);
   await sessions.endAll();
   const serving = instances.filter((one) => one.state?.phase === 'serving');
@@ -35,6 +37,7 @@ export async function status(globals: Globals): Promise<ExitCode> {
         instances,
         lock,
         interruption,
+        maintenance,
       }),
     );
     return exit;
@@ -61,6 +64,8 @@ export async function status(globals: Globals): Promise<ExitCode> {
   }
   if (instances.some((one) => one.held))
     print('a release is held; next: deploy preview, deploy admit or deploy abort');
+  if (maintenance)
+    print(`maintenance is on since ${maintenance}: visitors get 503; next: deploy maintenance off`);
   if (lock)
     print(
       lock.alive

@@ -1,7 +1,15 @@
 import type { ContainerInspectInfo } from 'dockerode';
 import type { Config } from '../config.ts';
-import { INITIAL_RELEASE, RECORD_FILE, RELEASE_VARIABLE, RUN_DIR, type ReleaseRecord } from '../contract.ts';
+import {
+  INITIAL_RELEASE,
+  MAINTENANCE_DIR,
+  RECORD_FILE,
+  RELEASE_VARIABLE,
+  RUN_DIR,
+  type ReleaseRecord,
+} from '../contract.ts';
 import { publishedUrl, type Engine, type Instance } from '../engine/docker.ts';
+import { writtenAt } from '../engine/inside.ts';
 import { DeployError } from '../errors.ts';
 import { readEnvFile } from '../store/env-file.ts';
 
@@ -47,6 +55,11 @@ export async function findPod(engine: Engine, config: Config): Promise<Container
 export async function readRecord(engine: Engine, podId: string): Promise<ReleaseRecord | null> {
   const text = await engine.readFile(podId, `${RUN_DIR}/${RECORD_FILE}`);
   return text ? (JSON.parse(text) as ReleaseRecord) : null;
+}
+
+/** When the maintenance began, ISO 8601; null when there is none. */
+export async function maintenanceSince(engine: Engine, podId: string): Promise<string | null> {
+  return await writtenAt(engine, podId, `${MAINTENANCE_DIR}/page.html`);
 }
 
 /** The instances of the release that serves by the record, running ones only. */

@@ -253,7 +253,7 @@ function engineUnreachable(error: NodeJS.ErrnoException): DeployError {
 }
 
 /** Engine log streams carry an 8-byte header per frame (stream, 3 zero bytes, big-endian length). */
-function demuxBuffer(data: Buffer): string {
+export function demuxBuffer(data: Buffer): string {
   let text = '';
   let at = 0;
   while (at + 8 <= data.length) {

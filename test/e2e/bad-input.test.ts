@@ -42,6 +42,12 @@ describe('a command line that makes no sense', () => {
     ['no number of images', ['prune', '--last=-1'], /--last takes a number, not "-1"/],
     ['an unknown shell', ['completion', 'tcsh'], /completion takes bash, zsh or fish, not "tcsh"/],
     ['no shell', ['completion'], /missing required argument 'shell'/],
+    ['a maintenance that is neither', ['maintenance', 'maybe'], /maintenance is on or off, not "maybe"/],
+    [
+      'a page for no maintenance',
+      ['maintenance', 'off', '--page', 'x'],
+      /--page goes with: deploy maintenance on/,
+    ],
     ['a bad project name', ['-p', '../x', 'status'], /"\.\.\/x" is not a Compose project name/],
   ];
   for (const [what, args, says] of cases) {
@@ -80,6 +86,7 @@ describe('a command line that makes no sense', () => {
       'preview',
       'admit',
       'abort',
+      'maintenance',
       'history',
       'logs',
       'doctor',

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { eventually, docker } from '../support/containers.ts';
 import { buildFixture, buildReleases, Project } from '../support/project.ts';
@@ -23,6 +25,7 @@ async function ask(url: string, headers: Record<string, string> = {}, init: Requ
     location: response.headers.get('location'),
     cookie,
     text,
+    retryAfter: response.headers.get('retry-after'),
   };
 }
 
@@ -147,6 +150,33 @@ describe('a release that is held before its users meet it', { timeout: 600_000 }
     assert.equal((await ask(`${project.url}/`)).status, 500);
     await project.deployOk('rollback');
     assert.equal((await ask(`${project.url}/`)).status, 200);
+  });
+
+  it('is seen during maintenance, and can be admitted, while everybody else gets a page and 503', async () => {
+    const html = { accept: 'text/html' };
+    const { token, release } = await hold('tasuki-test:v3');
+    await writeFile(join(project.folder, 'down.html'), '<h1>Moving house</h1>');
+    const empty = await project.deploy('maintenance', 'on', '--page', '/dev/null');
+    assert.equal(empty.exitCode, 2, empty.stderr);
+    assert.equal((await ask(`${project.url}/`, html)).status, 200, 'a bad page changes nothing');
+
+    await project.deployOk('maintenance', 'on', '--page', 'down.html');
+    for (const init of [{}, { method: 'POST', body: 'text=x' }]) {
+      const down = await ask(`${project.url}/?x=1`, html, init);
+      assert.deepEqual([down.status, down.text, down.retryAfter], [503, '<h1>Moving house</h1>', '60']);
+    }
+    const api = await ask(`${project.url}/echo`);
+    assert.deepEqual([api.status, api.retryAfter], [503, '60']);
+    assert.match(api.text, /"message":"down for maintenance"/);
+    assert.equal((await ask(`${project.url}/`, { 'X-Tasuki-Preview': token })).release, release);
+    assert.match((await project.deployOk('status')).stdout, /maintenance is on since 20/);
+
+    await project.deployOk('admit');
+    assert.equal(await project.answering(), release, 'the probe reaches the app');
+    assert.equal((await ask(`${project.url}/`, html)).status, 503, 'a deploy does not end it');
+    assert.match((await project.deployOk('maintenance', 'off')).stdout, /visitors reach the app/);
+    assert.equal((await ask(`${project.url}/`, html)).release, release);
+    assert.deepEqual(await project.upChanges(), []);
   });
 
   it('with links that lead nowhere is refused, each with the page it stands on', async () => {

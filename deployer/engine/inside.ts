@@ -1,0 +1,31 @@
+import { demuxBuffer, nullIf, type Engine } from './docker.ts';
+
+/** Runs a command in a container to its end, with `input` on its standard input; a failure is thrown with what it said. */
+export async function runInside(
+  { docker }: Engine,
+  id: string,
+  command: string[],
+  input = '',
+): Promise<void> {
+  const streams = { AttachStdin: true, AttachStdout: true, AttachStderr: true };
+  const exec = await docker.getContainer(id).exec({ Cmd: command, ...streams });
+  const stream = await exec.start({ hijack: true, stdin: true });
+  const chunks: Buffer[] = [];
+  stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+  stream.end(input);
+  await new Promise((resolve, reject) => stream.once('end', resolve).once('error', reject));
+  const { ExitCode } = await exec.inspect();
+  const said = demuxBuffer(Buffer.concat(chunks)).trim();
+  if (ExitCode !== 0) throw new Error(`${command[0]} in the container: exit code ${ExitCode}: ${said}`);
+}
+
+/** When a file in a running container was last written, ISO 8601; null when it is not there. */
+export async function writtenAt({ docker }: Engine, id: string, path: string): Promise<string | null> {
+  const answer = (await docker.getContainer(id).infoArchive({ path }).catch(nullIf(404))) as {
+    headers?: Record<string, string>;
+  } | null;
+  const header = answer?.headers?.['x-docker-container-path-stat'];
+  if (!header) return null;
+  const { mtime } = JSON.parse(Buffer.from(header, 'base64').toString()) as { mtime: string };
+  return new Date(mtime).toISOString();
+}

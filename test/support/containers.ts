@@ -99,8 +99,9 @@ export async function startStack({ services = [], env = {} }: StackOptions = {})
       return name;
     },
     async down() {
-      if (extra.length > 0)
-        await execa('docker', ['rm', '-f', ...extra], { timeout: COMMAND_MS, reject: false });
+      const mine = await docker(['ps', '-aq', '--filter', `label=com.docker.compose.project=${project}`]);
+      const all = [...extra, ...mine.split('\n').filter(Boolean)]; // at once: nothing in them is needed
+      await execa('docker', ['rm', '-f', ...all], { timeout: COMMAND_MS, reject: false });
       await run(['down', '--volumes', '--remove-orphans', '--timeout', '5'], UP_MS);
     },
   };

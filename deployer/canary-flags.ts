@@ -1,18 +1,11 @@
+import { usage } from './cli-values.ts';
 import type { Flags } from './cli.ts';
-import { DeployError, EXIT } from './errors.ts';
 
 const EACH_MS = 60_000;
 
-/** `--canary`, `--steps` and `--for` as shares in percent and how long each; undefined when none was asked for. */
+/** `--canary`, `--steps` and `--for` (also of `deploy pause`) as shares in percent and how long each; undefined for none. */
 export function canaryOf({ canary, steps, for: ms }: Flags): { percents: number[]; ms: number } | undefined {
-  const wrong =
-    canary && steps
-      ? '--canary and --steps do not go together: give one of them'
-      : ms !== undefined &&
-        !canary &&
-        !steps &&
-        '--for says how long a share is compared: give --canary or --steps';
-  if (wrong) throw new DeployError({ code: 'USAGE', exit: EXIT.usage, what: wrong, next: 'deploy --help' });
+  if (canary && steps) throw usage('--canary and --steps do not go together: give one of them');
   const percents = canary ?? steps;
   return percents?.length ? { percents, ms: ms ?? EACH_MS } : undefined;
 }

@@ -12,6 +12,8 @@ const COMMAND_EXAMPLES: Record<string, string[]> = {
   doctor: ['deploy doctor', 'deploy doctor --fix'],
   admit: ['deploy admit', 'deploy admit --dry-run'],
   abort: ['deploy abort'],
+  pause: ['deploy pause', 'deploy pause --for 20s --at-most 200'],
+  resume: ['deploy resume'],
   maintenance: ['deploy maintenance on --page down.html', 'deploy maintenance off', 'deploy maintenance'],
   preview: ['deploy preview', 'xdg-open "$(deploy preview --json | jq -r .link)"'],
   prune: ['deploy prune', 'deploy prune --last 2', 'deploy prune --dry-run'],

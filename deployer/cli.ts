@@ -1,9 +1,8 @@
 import { Command, CommanderError, Option } from 'commander';
+import { addCommands, type Action } from './cli-commands.ts';
 import { EXAMPLES, examplesOf } from './cli-help.ts';
 import { duration, percents, usage } from './cli-values.ts';
-import type { Shell, Words } from './commands/completion.ts';
-import { DeployError, type ExitCode } from './errors.ts';
-import type { Globals } from './run.ts';
+import type { DeployError } from './errors.ts';
 
 /** The parts of `Globals` that the command line decides. */
 export interface Flags {
@@ -33,13 +32,9 @@ interface Deploy {
   smoke: boolean;
 }
 
-const SHELLS: Shell[] = ['bash', 'zsh', 'fish', 'releases'];
-
 /** What the engine takes: an optional registry, lower-case path, tag, digest. */
 const IMAGE_NAME =
   /^(?:[\w.-]+(?::\d+)?\/)?[a-z0-9]+(?:[._/-]+[a-z0-9]+)*(?::\w[\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?$/;
-
-type Action = (globals: Globals) => Promise<ExitCode>;
 
 /**
  * Reads the command line and returns what to do. Words and flags it does not know are one error each (exit 2); help
@@ -116,7 +111,17 @@ export async function parseCli(
     .action(() => {
       const [word] = program.args;
       if (word !== undefined) throw unknownWord(word, program);
-      const { image, build = false, hold = false, smoke } = program.opts<Deploy>();
+      const {
+        image,
+        build = false,
+        hold = false,
+        smoke,
+        canary,
+        steps,
+        for: ms,
+      } = program.opts<Deploy & Flags>();
+      if (ms !== undefined && !canary && !steps)
+        throw usage('--for says how long a share is compared: give --canary or --steps');
       if (image !== undefined && build)
         throw usage('--image and --build do not go together: give one of them');
       if (image === undefined && !build)
@@ -127,92 +132,7 @@ export async function parseCli(
         (await import('./commands/deploy.ts')).deploy(globals, { image, build, hold, smoke }),
       );
     });
-  program
-    .command('status')
-    .description('what serves, what is parked, what is left over')
-    .action(() => choose(async (globals) => (await import('./commands/status.ts')).status(globals)));
-  program
-    .command('rollback')
-    .argument('[release]', 'default: the release before')
-    .description('go back to a release; at once while it is parked')
-    .action((release?: string) =>
-      choose(async (globals) => (await import('./commands/rollback.ts')).rollback(globals, release)),
-    );
-  program
-    .command('preview')
-    .description('how to look at the release that is held')
-    .action(() => choose(async (globals) => (await import('./commands/held.ts')).preview(globals)));
-  program
-    .command('admit')
-    .description('go on with the release that is held')
-    .action(() => choose(async (globals) => (await import('./commands/held.ts')).admit(globals)));
-  program
-    .command('abort')
-    .description('remove the release that is held')
-    .action(() => choose(async (globals) => (await import('./commands/held.ts')).abort(globals)));
-  program
-    .command('maintenance')
-    .argument('[turn]', 'on or off; default: say which it is')
-    .option('--page <file>', 'the page that visitors see meanwhile, HTML')
-    .description('answer visitors 503 with a page, in place of the app')
-    .action((turn: string | undefined, { page }: { page?: string }) => {
-      if (turn !== undefined && turn !== 'on' && turn !== 'off')
-        throw usage(`maintenance is on or off, not "${turn}"`);
-      if (page !== undefined && turn !== 'on') throw usage('--page goes with: deploy maintenance on');
-      choose(async (globals) => (await import('./commands/maintenance.ts')).maintenance(globals, turn, page));
-    });
-  program
-    .command('history')
-    .argument('[release]', 'default: the last 20 runs; with a release, its runs in full')
-    .description('the deploys made from this machine')
-    .action((release?: string) =>
-      choose(async (globals) => (await import('./commands/history.ts')).history(globals, release)),
-    );
-  program
-    .command('logs')
-    .argument('[release]', 'default: the release that serves')
-    .option('-F, --follow', 'go on as lines come', false)
-    .option('-n, --tail <lines>', 'how many of the last lines, or all (100)', '100')
-    .description('the log of a release')
-    .action((release: string | undefined, { follow, tail }: { follow: boolean; tail: string }) => {
-      if (!/^(\d+|all)$/.test(tail)) throw usage(`--tail takes a number or "all", not "${tail}"`);
-      choose(async (globals) => (await import('./commands/logs.ts')).logs(globals, release, follow, tail));
-    });
-  program
-    .command('doctor')
-    .option('--fix', 'put right what can be put right safely', false)
-    .description('check this machine and the project')
-    .action(({ fix }: { fix: boolean }) =>
-      choose(async (globals) => (await import('./commands/doctor.ts')).doctor(globals, fix)),
-    );
-  program
-    .command('prune')
-    .option('--last <number>', 'of so many releases that served last the images stay (x-deploy.keep-images)')
-    .description('remove images of old releases, and containers that killed deploys left')
-    .action(({ last }: { last?: string }) => {
-      if (last !== undefined && !/^\d{1,6}$/.test(last)) throw usage(`--last takes a number, not "${last}"`);
-      const count = last === undefined ? undefined : Number(last);
-      choose(async (globals) => (await import('./commands/prune.ts')).prune(globals, count));
-    });
-  program
-    .command('config')
-    .description('the settings in effect, and which are defaults')
-    .action(() => choose(async (globals) => (await import('./commands/config.ts')).config(globals)));
-  program
-    .command('completion')
-    .argument('<shell>', 'bash, zsh or fish')
-    .description('print a script that completes these words in your shell')
-    .action((given: string) => {
-      const shell = SHELLS.find((one) => one === given);
-      if (!shell) throw usage(`completion takes bash, zsh or fish, not "${given}"`);
-      choose(async (globals) =>
-        (await import('./commands/completion.ts')).completion(globals, shell, wordsOf(program)),
-      );
-    });
-  program
-    .command('unlock')
-    .description('remove the lock of a deploy that is gone')
-    .action(() => choose(async (globals) => (await import('./commands/unlock.ts')).unlock(globals)));
+  addCommands(program, choose);
   for (const command of program.commands) {
     command
       .exitOverride()
@@ -233,17 +153,6 @@ export async function parseCli(
 
 function collect(value: string, all: string[]): string[] {
   return [...all, value];
-}
-
-function wordsOf(program: Command): Words {
-  const names = ({ short, long }: Option): string[] => [short, long].filter((name) => name !== undefined);
-  const flags = ({ options }: Command): string[] => options.flatMap(names);
-  const commands = program.commands.map((one) => {
-    return { name: one.name(), description: one.description(), flags: flags(one) };
-  });
-  const all = [program, ...program.commands].flatMap(({ options }) => options);
-  const valued = all.filter(({ required }) => required).flatMap(names);
-  return { commands, flags: flags(program), valued };
 }
 
 /** A word that is no command: most often a typing mistake, or an image without its flag. */

@@ -45,6 +45,7 @@ export interface State {
   record: ReleaseRecord | null;
   drain: Drain | null;
   preview: boolean;
+  paused: boolean;
   problem: string | null;
 }
 

@@ -92,6 +92,7 @@ async function main(): Promise<ExitCode> {
       timeoutMs: flags.timeout,
       drainTimeoutMs: flags.drainTimeout,
       keepMs: flags.keep,
+      forMs: flags.for,
       watchMs: flags.watch,
       canary: canaryOf(flags),
       park: flags.park ? undefined : false,

@@ -19,6 +19,8 @@ export interface Globals extends ProjectOptions {
   park?: boolean | undefined;
   keepMs?: number | undefined;
   watchMs?: number | undefined;
+  /** `--for` of the commands that take a time. */
+  forMs?: number | undefined;
   /** Shares in percent before all, and how long each. */
   canary?: { percents: number[]; ms: number } | undefined;
   /** Runs the hooks of compose.yaml. */

@@ -8,6 +8,8 @@ import type { Supervisor } from './supervisor.ts';
 
 const DEFAULT_DEADLINE_MS = 30_000;
 const DEFAULT_CHECK_MS = 5000;
+/** Requests of each child that wait during a pause: each holds a connection of the proxy. */
+const MAX_HELD = 2000;
 
 interface Request {
   id: number;
@@ -19,6 +21,8 @@ interface Request {
   token?: unknown;
   every?: unknown;
   sockets?: unknown;
+  limit?: unknown;
+  ms?: unknown;
 }
 
 /** Opens the control socket: lines of JSON, as docs/contract.md describes. Refuses a socket that is in use. */
@@ -110,6 +114,15 @@ async function obey(request: Request, supervisor: Supervisor, owner: object): Pr
       break;
     case 'weigh':
       await supervisor.manners.change(owner, { sockets: count(request.sockets, MAX_SOCKETS) });
+      break;
+    case 'pause':
+      await supervisor.manners.pause(
+        count(request.limit, MAX_HELD),
+        milliseconds(request.ms, DEFAULT_DEADLINE_MS),
+      );
+      break;
+    case 'resume':
+      await supervisor.manners.pause(0, 0);
       break;
     case 'preview':
       await supervisor.preview.show(request.token ?? null);

@@ -29,6 +29,9 @@ export class PublicListener implements Stay {
 
   readonly #address: { host: string; port: number };
   readonly #counter: Counter;
+  readonly #listener: http.RequestListener;
+  /** Requests that wait for the end of a pause. */
+  #waiting: [http.IncomingMessage, http.ServerResponse][] = [];
 
   constructor(
     listener: http.RequestListener,
@@ -38,9 +41,11 @@ export class PublicListener implements Stay {
   ) {
     this.#address = address;
     this.#counter = counter;
+    this.#listener = listener;
     this.#server = http.createServer((req, res) => {
       this.#track(res);
-      listener(req, res);
+      if (this.#manner.hold > 0) this.#holdBack(req, res);
+      else listener(req, res);
     });
     this.#server.keepAliveTimeout = keepAliveTimeoutMs;
     this.#server.on('connection', (socket) => {
@@ -65,6 +70,7 @@ export class PublicListener implements Stay {
   async adopt(manner: Manner): Promise<void> {
     this.#manner = manner;
     if (manner.closeEvery === 1) this.#closeAfterRunning();
+    if (manner.hold === 0) this.#goOn();
     if (!this.#isOpen || this.#leaving) return;
     for (const server of this.#more.splice(manner.sockets - 1)) server.close();
     while (this.#more.length < manner.sockets - 1) {
@@ -99,6 +105,8 @@ export class PublicListener implements Stay {
   async drain(deadlineMs: number): Promise<Drain> {
     const start = performance.now();
     this.#leaving = true;
+    this.#manner = { ...this.#manner, hold: 0 };
+    this.#goOn();
     this.#closeAfterRunning();
     const closed = [this.#server, ...this.#more].map(
       (server) =>
@@ -129,6 +137,16 @@ export class PublicListener implements Stay {
       if (res.writableFinished) this.#counter.add(res.statusCode, performance.now() - start);
       if (this.#leaving && res.writableFinished) this.#answeredAfterLeaving += 1;
     });
+  }
+
+  #holdBack(...held: [http.IncomingMessage, http.ServerResponse]): void {
+    if (this.#waiting.length < this.#manner.hold) this.#waiting.push(held);
+    else held[1].writeHead(503, { 'Retry-After': '1', 'Content-Type': 'text/plain' }).end('paused\n');
+  }
+
+  /** Answers those that waited, but for those who have left. */
+  #goOn(): void {
+    for (const [req, res] of this.#waiting.splice(0)) if (!res.destroyed) this.#listener(req, res);
   }
 
   /** Whether this answer is the one of `closeEvery` that closes its connection. */

@@ -2,16 +2,17 @@ import type { Children } from './children.ts';
 import type { Manner } from './protocol.ts';
 import type { Serial } from './serial.ts';
 
-/** One listening socket, and connections are kept. */
-export const USUAL: Manner = { closeEvery: 0, sockets: 1 };
+/** One listening socket, connections are kept, and no request waits. */
+export const USUAL: Manner = { closeEvery: 0, sockets: 1, hold: 0 };
 /** More listening sockets for each child are of no use: one of five hundred is a fifth of a percent. */
 export const MAX_SOCKETS = 500;
 
-/** How the children serve, as a session has asked for it; as usual again when the session ends. */
+/** How the children serve, as a session has asked for it; as usual again when the session ends. A pause ends by itself. */
 export class Manners {
   readonly #children: Children;
   readonly #serial: Serial;
   #owner: object | null = null;
+  #pauseEnd: NodeJS.Timeout | undefined;
   current = USUAL;
 
   constructor(children: Children, serial: Serial) {
@@ -27,7 +28,15 @@ export class Manners {
     });
   }
 
+  /** Lets up to `limit` new requests of each child wait for at most `ms`; with a limit of 0 they go on. */
+  async pause(limit: number, ms: number): Promise<void> {
+    clearTimeout(this.#pauseEnd);
+    await this.change(this.#owner, { hold: limit });
+    if (limit > 0) this.#pauseEnd = setTimeout(() => void this.pause(0, 0).catch(() => {}), ms);
+  }
+
   released(owner: object): void {
-    if (this.#owner === owner) void this.change(null, USUAL).catch(() => {});
+    const { closeEvery, sockets } = USUAL;
+    if (this.#owner === owner) void this.change(null, { closeEvery, sockets }).catch(() => {});
   }
 }

@@ -42,6 +42,8 @@ export interface State {
   drain: Drain | null;
   /** Whoever knows a token can look at this instance through the proxy. */
   preview: boolean;
+  /** New requests wait. */
+  paused: boolean;
   problem: string | null;
 }
 
@@ -69,6 +71,8 @@ export interface Manner {
   closeEvery: number;
   /** Listening sockets on the port: the kernel gives each of them, whosever it is, the same share of new connections. */
   sockets: number;
+  /** So many new requests wait until this is 0 again; more are answered 503. 0: none waits. */
+  hold: number;
 }
 
 /** What a child does while it serves, in place of listening on the port: opened at admission, drained once, thrown away. */

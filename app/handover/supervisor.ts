@@ -109,6 +109,7 @@ export class Supervisor {
       record: this.#record,
       drain: this.#drain,
       preview: this.preview.isOpen,
+      paused: this.manners.current.hold > 0,
       problem: this.#problem,
     };
   }

@@ -64,6 +64,7 @@ export async function status(globals: Globals): Promise<ExitCode> {
   }
   if (instances.some((one) => one.held))
     print('a release is held; next: deploy preview, deploy admit or deploy abort');
+  if (serving.some((one) => one.state?.paused)) print('paused: new requests wait; next: deploy resume');
   if (maintenance)
     print(`maintenance is on since ${maintenance}: visitors get 503; next: deploy maintenance off`);
   if (lock)

@@ -48,6 +48,8 @@ describe('a command line that makes no sense', () => {
       ['maintenance', 'off', '--page', 'x'],
       /--page goes with: deploy maintenance on/,
     ],
+    ['a pause of nobody', ['pause', '--at-most', '0'], /--at-most takes a number up to 9999, not "0"/],
+    ['a pause longer than the proxy waits', ['pause', '--for', '2m'], /the proxy gives up on requests/],
     ['a bad project name', ['-p', '../x', 'status'], /"\.\.\/x" is not a Compose project name/],
   ];
   for (const [what, args, says] of cases) {
@@ -87,6 +89,8 @@ describe('a command line that makes no sense', () => {
       'admit',
       'abort',
       'maintenance',
+      'pause',
+      'resume',
       'history',
       'logs',
       'doctor',

@@ -24,6 +24,7 @@ const STATE: Record<keyof State, true> = {
   record: true,
   drain: true,
   preview: true,
+  paused: true,
   problem: true,
 };
 const FIGURES: Record<keyof Figures, true> = { answered: true, errors: true, times: true };
@@ -87,6 +88,8 @@ describe('docs/contract.md, the deployer and the app say the same', { timeout: 6
       'figures',
       'loosen',
       'weigh',
+      'pause',
+      'resume',
       'preview',
       'park',
       'retire',

@@ -22,6 +22,7 @@ function running(release: string, phase: Phase, change: Partial<State> = {}) {
     record: null,
     drain: null,
     preview: false,
+    paused: false,
     problem: null,
     ...change,
   };

@@ -1,5 +1,8 @@
 import { demuxBuffer, nullIf, type Engine } from './docker.ts';
 
+/** For a command that takes milliseconds. */
+const TIMEOUT_MS = 10_000;
+
 /** Runs a command in a container to its end, with `input` on its standard input; a failure is thrown with what it said. */
 export async function runInside(
   { docker }: Engine,
@@ -13,7 +16,13 @@ export async function runInside(
   const chunks: Buffer[] = [];
   stream.on('data', (chunk: Buffer) => chunks.push(chunk));
   stream.end(input);
-  await new Promise((resolve, reject) => stream.once('end', resolve).once('error', reject));
+  const late = new Error(`${command[0]} in the container did not end within ${TIMEOUT_MS / 1000} s`);
+  const timer = setTimeout(() => stream.destroy(late), TIMEOUT_MS);
+  try {
+    await new Promise((resolve, reject) => stream.once('end', resolve).once('error', reject));
+  } finally {
+    clearTimeout(timer);
+  }
   const { ExitCode } = await exec.inspect();
   const said = demuxBuffer(Buffer.concat(chunks)).trim();
   if (ExitCode !== 0) throw new Error(`${command[0]} in the container: exit code ${ExitCode}: ${said}`);

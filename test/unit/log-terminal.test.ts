@@ -14,7 +14,8 @@ async function written(atTerminal: boolean): Promise<{ text: string; loaded: str
     const { stdout, stderr } = await run(process.execPath, [WRITER]);
     return { text: stdout, loaded: stderr };
   }
-  const env = { ...process.env, TERM: 'xterm', NO_COLOR: undefined, FORCE_COLOR: undefined };
+  // nothing but these: CI, NO_COLOR, NODE_DISABLE_COLORS and others each turn colours off
+  const env = { PATH: process.env.PATH, TERM: 'xterm' };
   const { stdout } = await run('script', ['-qec', `'${process.execPath}' '${WRITER}'`, '/dev/null'], { env });
   return { text: stdout, loaded: stdout };
 }

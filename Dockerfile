@@ -13,7 +13,8 @@ LABEL org.opencontainers.image.title="tasuki demo app" \
       org.opencontainers.image.description="A web app whose running release is replaced without losing a request" \
       org.opencontainers.image.licenses="MIT" \
       org.opencontainers.image.revision="$REVISION" \
-      tasuki.control="/tmp/tasuki.sock"
+      tasuki.control="/tmp/tasuki.sock" \
+      tasuki.schema="3"
 ENV NODE_ENV=production NODE_COMPILE_CACHE=/app/.compile-cache
 WORKDIR /app
 COPY --from=build /build/dist/app ./

@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { parse } from 'yaml';
 import { IMAGE_VARIABLE, RELEASE_VARIABLE, RUN_DIR } from './contract.ts';
 import { DeployError, EXIT } from './errors.ts';
 import { fillIn, namedImages, type Values } from './fill-in.ts';
 import { deploySchema, type DeploySettings } from './schema.ts';
 import { readEnvFile } from './store/env-file.ts';
+import { parseYaml } from './yaml.ts';
 
 /** What the command line and the environment say about the project. */
 export interface ProjectOptions {
@@ -125,7 +125,7 @@ async function readCompose(file: string): Promise<ComposeFile> {
     throw unreadable('the Compose file', file, error);
   });
   try {
-    const document: unknown = parse(text, { merge: true });
+    const document = parseYaml(text);
     if (!isMapping(document)) throw new TypeError('it is empty or not a mapping');
     if (!isMapping(document.services ?? {})) throw new TypeError('"services" is not a mapping');
     return document;

@@ -11,11 +11,16 @@ export const RELEASE_VARIABLE = 'TASUKI_RELEASE';
 
 export type Phase = 'booting' | 'standby' | 'serving' | 'draining' | 'parked' | 'exiting';
 
-/** Milliseconds until the last connection was gone; requests answered after leaving the port; requests cut. */
+/**
+ * Milliseconds until the last connection was gone; requests answered after leaving the port; requests cut, and the first of
+ * them by name; WebSockets and event streams whose clients were sent to come again.
+ */
 export interface Drain {
   ms: number;
   answered: number;
   cut: number;
+  cutRequests?: string[];
+  streams?: number;
 }
 
 /** Answers on the public port since the children started; `times[n]` took up to 2^(n/2) milliseconds. */

@@ -37,7 +37,7 @@ export interface Performance {
 export async function perform(performance: Performance): Promise<ExitCode> {
   const { globals, config, engine, observed, folder, wish, options, url } = performance;
   const from = observed.record?.serving ?? null;
-  const journal = await Journal.begin(folder);
+  const journal = Journal.begin(folder);
   const account = new Account();
   let switched = false;
   const watchSwitch: Emit = (event) => {
@@ -107,6 +107,8 @@ function makeContext(
     performer: performerOf(globals.env),
     env: globals.env,
     failure: null,
+    standbySince: 0,
+    weight: null,
     next: null,
   };
 }

@@ -2,7 +2,9 @@ import { loadConfig, type Config, type ProjectOptions } from './config.ts';
 import { describePlan } from './core/describe.ts';
 import { observe, requirePod, type Observed } from './core/observe.ts';
 import { makePlan, type Desired, type PlanOptions } from './core/plan.ts';
+import type { Room } from './core/headroom.ts';
 import { measureRoom, requireRoom } from './core/room.ts';
+import { fitSchema } from './core/schema-fit.ts';
 import { Engine } from './engine/docker.ts';
 import { EXIT, toDeployError, type ExitCode } from './errors.ts';
 import type { Emit } from './events.ts';
@@ -61,12 +63,16 @@ type Decide = (observed: Observed, engine: Engine, config: Config, folder: strin
  * The frame of every change: lock, snapshot, plan, probe, execute, history, report. `decide` makes the wish from the
  * snapshot that was taken under the lock. Returns the exit code.
  */
-export async function change(globals: Globals, command: string, decide: Decide): Promise<ExitCode> {
+export async function change(
+  globals: Globals,
+  command: string,
+  decide: Decide,
+  engine = new Engine(),
+): Promise<ExitCode> {
   const start = performance.now();
+  const measuring = measureRoom(engine); // beside all that follows
   const config = await loadConfig(globals);
-  const engine = new Engine();
-  if (globals.dryRun) return await dryRun(globals, config, engine, decide);
-  const measuring = measureRoom(engine); // beside the lock and the snapshot
+  if (globals.dryRun) return await dryRun(globals, config, { engine, measuring }, decide);
   const pod = await requirePod(engine, config);
   const folder = await stateFolder(globals.env, config.project);
   return await underLock(globals, { engine, config, pod, command }, async () => {
@@ -74,7 +80,11 @@ export async function change(globals: Globals, command: string, decide: Decide):
     const wish = await decide(observed, engine, config, folder);
     if (interruption) inform(globals, explain(interruption, observed));
     const options = planOptions(globals, config, wish);
-    await requireRoom(engine, config, observed, wish.desired, { ...options, measuring });
+    const [, ahead] = await Promise.all([
+      requireRoom(engine, config, observed, wish.desired, { ...options, measuring }),
+      fitSchema(engine, observed, wish),
+    ]);
+    if (ahead) globals.emit({ type: 'notice', level: 'warn', text: ahead });
     return await perform({ globals, config, engine, observed, folder, wish, options, start, url: pod.url });
   });
 }
@@ -105,11 +115,22 @@ function planOptions(globals: Globals, { settings }: Config, { command }: Wish):
   const keep = globals.keepMs ?? settings.keep;
   // While it is watched there must be something to go back to.
   const keepMs = keep === undefined ? null : Math.max(keep, watchMs);
-  return { park, keepMs, watchMs, canary, hooks: globals.hooks ? waitedFor(settings.hooks, command) : [] };
+  return {
+    park,
+    keepMs,
+    watchMs,
+    canary,
+    hooks: globals.hooks ? waitedFor(settings.hooks, command) : [],
+    migrate: settings.migrate ?? null,
+  };
 }
 
-async function dryRun(globals: Globals, config: Config, engine: Engine, decide: Decide): Promise<ExitCode> {
-  const measuring = measureRoom(engine);
+async function dryRun(
+  globals: Globals,
+  config: Config,
+  { engine, measuring }: { engine: Engine; measuring: Promise<Room | null> },
+  decide: Decide,
+): Promise<ExitCode> {
   const observed = await observe(engine, config);
   const wish = await decide(observed, engine, config, await stateFolder(globals.env, config.project));
   const { desired } = wish;

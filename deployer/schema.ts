@@ -56,6 +56,12 @@ export const deploySchema = z.strictObject({
   'drain-timeout': defaultTo(duration, 30_000),
   /** From standby on, a new release must live this long without a crash before it is admitted. */
   settle: defaultTo(duration, 100),
+  /** The command that brings the database to what the new release knows, run once in a container of its image. */
+  migrate: z.optional(z.array(z.string()).check(z.minLength(1))),
+  /** Until it must have ended. */
+  'migrate-timeout': defaultTo(duration, 600_000),
+  /** While a release boots, its weight for the CPU is multiplied by this, and put back before it is admitted. 1: left alone. */
+  'boot-weight': defaultTo(z.number().check(z.minimum(0.01), z.maximum(64)), 8),
   /** Pages that must be as expected through the proxy before a release is admitted; default: `/` is no server error. */
   smoke: z.optional(smokeSchema),
   /** Pages from which every link of the site must answer before a release is admitted. */

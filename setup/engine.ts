@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
-import { access, constants, open, readFile } from 'node:fs/promises';
+import { access, constants, mkdir, open, readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { deriveSources, formatDeb822, formatPreferences } from './apt-sources.ts';
 import {
@@ -26,6 +27,7 @@ import type { Context, Finding, Output, Step } from './step.ts';
 
 const socket = '/var/run/docker.sock';
 const daemonLog = '/var/log/dockerd.log';
+const daemonFile = '/etc/docker/daemon.json';
 const startDeadlineMs = 60_000;
 const preferredFile = '/etc/apt/preferences.d/tasuki';
 /** What may come from the newer suite; the rest of its dependencies are satisfied by the machine's own. */
@@ -118,8 +120,17 @@ async function install(machine: Machine, context: Context, output: Output): Prom
       next: `install ${byHand}.`,
     });
   if (plan.fromSuite !== null) await addSuite(machine, plan.fromSuite, output);
+  await keepServing(output);
   output.announce(`installing ${plan.packages.join(', ')}`);
   await aptInstall(plan.packages, context, output);
+}
+
+/** An engine that nobody has configured: its containers go on while it is restarted or upgraded. */
+async function keepServing(output: Output): Promise<void> {
+  if (await exists(daemonFile)) return;
+  output.announce(`setting live-restore in ${daemonFile}: the stack serves while the engine is restarted`);
+  await mkdir(dirname(daemonFile), { recursive: true });
+  await writeAtomically(daemonFile, '{ "live-restore": true }\n');
 }
 
 async function addSuite(machine: Machine, suite: string, output: Output): Promise<void> {
@@ -156,6 +167,7 @@ async function startEngine(machine: Machine, context: Context, output: Output): 
     await waitForEngine(context, () => false, 'look at `journalctl -u docker`.');
     return;
   }
+  await keepServing(output);
   output.announce(
     `starting the engine: dockerd, its log in ${daemonLog} (no systemd here: start it again after a reboot)`,
   );

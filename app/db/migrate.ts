@@ -83,7 +83,8 @@ async function missing(read: Read, migrations: Migration[]): Promise<Migration[]
   const applied = await appliedOnes(read);
   return migrations.filter((migration) => {
     const row = applied.get(migration.version);
-    if (row && row.checksum !== migration.checksum)
+    // One that failed in its first statement may be corrected.
+    if (row && row.done > 0 && row.checksum !== migration.checksum)
       throw new Error(`migration ${migration.name} was changed after it had run: write a new one`);
     return row?.complete !== 1;
   });
@@ -105,8 +106,9 @@ async function appliedOnes(read: Read): Promise<Map<number, Applied>> {
 async function apply(read: Read, { version, name, checksum, statements }: Migration): Promise<void> {
   const timeoutMs = LOCK_SECONDS * 1000;
   await read(
-    'INSERT IGNORE INTO migrations (version, name, checksum, done, complete, at) VALUES (?, ?, ?, 0, 0, UTC_TIMESTAMP(3))',
-    [version, name, checksum],
+    `INSERT INTO migrations (version, name, checksum, done, complete, at) VALUES (?, ?, ?, 0, 0, UTC_TIMESTAMP(3))
+      ON DUPLICATE KEY UPDATE name = IF(done = 0, ?, name), checksum = IF(done = 0, ?, checksum)`,
+    [version, name, checksum, name, checksum],
   );
   const before = (await appliedOnes(read)).get(version)?.done ?? 0;
   await read('SET autocommit = 0'); // rows go in together with their note

@@ -1,9 +1,9 @@
 import { rmSync } from 'node:fs';
 import http from 'node:http';
+import { DoorServer } from './door.ts';
 import { Counter } from './figures.ts';
 import { PublicListener } from './listener.ts';
 import { USUAL } from './manner.ts';
-import { PreviewServer } from './preview.ts';
 import {
   describe,
   HandoverError,
@@ -18,6 +18,8 @@ import {
 
 /** Between two looks at whether this child should be replaced. */
 const TIRED_CHECK_MS = 1000;
+/** For requests that are inside when a door shuts. */
+const LAST_VISITORS_MS = 10_000;
 const NO_DRAIN: Drain = { ms: 0, answered: 0, cut: 0 };
 
 /**
@@ -38,9 +40,9 @@ export async function runChild(
   await options.warmUp?.();
   const inside = await openPrivate(options.inside ?? listener, privateSocket);
   const counter = new Counter();
-  const makeStay =
-    options.stay ?? (() => new PublicListener(listener, options, counter, options.keepAliveTimeoutMs));
-  const preview = new PreviewServer(listener);
+  const makeStay = options.stay ?? (() => new PublicListener(listener, options, counter));
+  const { upgrade } = options;
+  const doors = { preview: new DoorServer(listener, upgrade), 'stand-in': new DoorServer(listener, upgrade) };
   let stay: Stay | null = null;
   let manner = USUAL;
   let requestsBefore = 0;
@@ -70,9 +72,9 @@ export async function runChild(
         manner = order.manner;
         await stay?.adopt(manner);
         return null;
-      case 'preview':
-        if (order.path) await preview.open(order.path);
-        else preview.close();
+      case 'door':
+        if (order.path) await doors[order.name].open(order.path);
+        else void doors[order.name].close(LAST_VISITORS_MS);
         return null;
       case 'check':
         return await check(privateSocket, order.path, order.timeoutMs);
@@ -81,8 +83,8 @@ export async function runChild(
       case 'figures':
         return counter.read();
       case 'exit': {
-        const drain = await leave(order.deadlineMs);
-        preview.close();
+        const closing = Object.values(doors).map((door) => door.close(order.deadlineMs));
+        const [drain] = await Promise.all([leave(order.deadlineMs), ...closing]);
         inside.close();
         inside.closeAllConnections();
         await options.onClose?.();

@@ -182,6 +182,8 @@ function sum(drains: Drain[]): Drain {
       ms: Math.max(all.ms, one.ms),
       answered: all.answered + one.answered,
       cut: all.cut + one.cut,
+      cutRequests: [...(all.cutRequests ?? []), ...(one.cutRequests ?? [])],
+      streams: (all.streams ?? 0) + (one.streams ?? 0),
     }),
     { ms: 0, answered: 0, cut: 0 },
   );

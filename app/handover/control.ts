@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import net from 'node:net';
 import { createInterface } from 'node:readline';
 import { MAX_SOCKETS } from './manner.ts';
-import { inUse } from './preview.ts';
+import { inUse } from './door.ts';
 import { describe, HandoverError } from './protocol.ts';
 import type { Supervisor } from './supervisor.ts';
 
@@ -48,7 +48,7 @@ function hold(socket: net.Socket, supervisor: Supervisor): void {
   let unwatch = (): void => {};
   const watch = (): void => {
     unwatch();
-    unwatch = supervisor.watch(
+    unwatch = supervisor.watchers.add(
       () => void supervisor.state().then((state) => write({ event: 'state', state })),
     );
   };
@@ -125,7 +125,7 @@ async function obey(request: Request, supervisor: Supervisor, owner: object): Pr
       await supervisor.manners.pause(0, 0);
       break;
     case 'preview':
-      await supervisor.preview.show(request.token ?? null);
+      await supervisor.doors.show(request.token ?? null);
       break;
     case 'park':
       return await supervisor.park(deadlineMs);

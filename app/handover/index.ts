@@ -65,7 +65,7 @@ export async function childSockets(
 
 function fromEnvironment(): ServeOptions & { controlSocket: string } {
   const { PORT, HOST, WEB_CONCURRENCY, RUN_DIR, CONTROL_SOCKET, DRAIN_TIMEOUT_MS } = process.env;
-  const { RECYCLE_REQUESTS, RECYCLE_MEMORY_MB, KEEP_UNTIL } = process.env;
+  const { RECYCLE_REQUESTS, RECYCLE_MEMORY_MB, KEEP_UNTIL, STAND_IN } = process.env;
   const keepUntil = new Date(KEEP_UNTIL ?? '');
   const recycle = readRecycle(RECYCLE_REQUESTS, RECYCLE_MEMORY_MB);
   const runDir = RUN_DIR || (existsSync(DEFAULT_RUN_DIR) ? DEFAULT_RUN_DIR : undefined);
@@ -76,6 +76,7 @@ function fromEnvironment(): ServeOptions & { controlSocket: string } {
     drainTimeoutMs: Number(DRAIN_TIMEOUT_MS || 25_000),
     controlSocket: CONTROL_SOCKET || DEFAULT_CONTROL_SOCKET,
     ...(!Number.isNaN(keepUntil.getTime()) && { keepUntil }),
+    ...(STAND_IN === '1' && { standIn: true }),
     ...(runDir && { runDir }),
     ...(recycle && { recycle }),
   };

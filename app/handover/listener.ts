@@ -2,12 +2,15 @@ import http from 'node:http';
 import net from 'node:net';
 import type { Counter } from './figures.ts';
 import { USUAL } from './manner.ts';
-import type { Drain, Manner, Stay } from './protocol.ts';
+import type { Drain, Manner, ServeOptions, Stay } from './protocol.ts';
+import { Streams } from './streams.ts';
 
 /** As much as the kernel grants: it caps this at net.core.somaxconn. */
 const BACKLOG = 4096;
 /** Longer than any proxy keeps an idle connection: the proxy closes, never this side. */
 const KEEP_ALIVE_TIMEOUT_MS = 95_000;
+/** Requests that a drain has cut are named, so many. */
+const MAX_NAMED = 20;
 
 /**
  * One stay on the public port: opened at admission, drained once, then thrown away. The next admission makes a new
@@ -17,6 +20,7 @@ export class PublicListener implements Stay {
   readonly #server: http.Server;
   readonly #sockets = new Set<net.Socket>();
   readonly #running = new Set<http.ServerResponse>();
+  readonly #streams = new Streams();
   #isOpen = false;
   #leaving = false;
   #manner = USUAL;
@@ -35,11 +39,11 @@ export class PublicListener implements Stay {
 
   constructor(
     listener: http.RequestListener,
-    address: { host: string; port: number },
+    options: Pick<ServeOptions, 'host' | 'port' | 'keepAliveTimeoutMs' | 'upgrade'>,
     counter: Counter,
-    keepAliveTimeoutMs = KEEP_ALIVE_TIMEOUT_MS,
   ) {
-    this.#address = address;
+    const { host, port, keepAliveTimeoutMs = KEEP_ALIVE_TIMEOUT_MS, upgrade } = options;
+    this.#address = { host, port };
     this.#counter = counter;
     this.#listener = listener;
     this.#server = http.createServer((req, res) => {
@@ -48,6 +52,11 @@ export class PublicListener implements Stay {
       else listener(req, res);
     });
     this.#server.keepAliveTimeout = keepAliveTimeoutMs;
+    if (upgrade)
+      this.#server.on('upgrade', (req, socket, head) => {
+        this.#streams.upgraded(req, socket);
+        upgrade(req, socket, head);
+      });
     this.#server.on('connection', (socket) => {
       this.#sockets.add(socket);
       socket.once('close', () => this.#sockets.delete(socket));
@@ -112,14 +121,21 @@ export class PublicListener implements Stay {
       (server) =>
         new Promise<void>((resolve) => void net.Server.prototype.close.call(server, () => resolve())),
     );
+    const streams = this.#streams.sendAway(this.#running, deadlineMs);
     const cut = await this.#withDeadline(Promise.all(closed), deadlineMs);
-    return { ms: Math.round(performance.now() - start), answered: this.#answeredAfterLeaving, cut };
+    return {
+      ms: Math.round(performance.now() - start),
+      answered: this.#answeredAfterLeaving,
+      cut: cut.length,
+      cutRequests: cut.slice(0, MAX_NAMED).map(({ req }) => `${req.method} ${req.url?.split('?')[0]}`),
+      streams,
+    };
   }
 
-  async #withDeadline(closed: Promise<unknown>, deadlineMs: number): Promise<number> {
-    let cut = 0;
+  async #withDeadline(closed: Promise<unknown>, deadlineMs: number): Promise<http.ServerResponse[]> {
+    let cut: http.ServerResponse[] = [];
     const timer = setTimeout(() => {
-      cut = this.#running.size;
+      cut = [...this.#running].filter((res) => !this.#streams.has(res));
       for (const socket of this.#sockets) socket.destroy();
     }, deadlineMs);
     await closed;
@@ -135,7 +151,7 @@ export class PublicListener implements Stay {
     res.once('close', () => {
       this.#running.delete(res);
       if (res.writableFinished) this.#counter.add(res.statusCode, performance.now() - start);
-      if (this.#leaving && res.writableFinished) this.#answeredAfterLeaving += 1;
+      if (this.#leaving && res.writableFinished && !this.#streams.has(res)) this.#answeredAfterLeaving += 1;
     });
   }
 

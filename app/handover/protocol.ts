@@ -1,15 +1,21 @@
-import type { RequestListener } from 'node:http';
+import type { IncomingMessage, RequestListener } from 'node:http';
+import type { Duplex } from 'node:stream';
 
 /** The shapes of docs/contract.md. The deployer keeps its own copy: the two share the page, not code. */
 
 export type Phase = 'booting' | 'standby' | 'serving' | 'draining' | 'parked' | 'exiting';
 
-/** What a drain did: `ms` from leaving the port to the last connection gone, `answered` requests after leaving
- * the port, `cut` requests still running when the deadline ended them. */
+/** What a drain did. */
 export interface Drain {
+  /** From leaving the port to the last connection gone. */
   ms: number;
+  /** Requests after leaving the port. */
   answered: number;
+  /** Requests still running when the deadline ended them, and the first of them by method and path. */
   cut: number;
+  cutRequests?: string[];
+  /** WebSockets and streams of events whose clients were sent to come again. */
+  streams?: number;
 }
 
 /** Which release serves; `record.json` in the run folder. */
@@ -108,8 +114,12 @@ export interface ServeOptions {
   controlSocket?: string;
   /** An instance that is parked leaves at this time by itself. */
   keepUntil?: Date;
+  /** Parked, it answers requests while nobody listens on the port. */
+  standIn?: boolean;
   /** Deadline of the drain on SIGTERM and when the record names another release, in milliseconds. */
   drainTimeoutMs: number;
+  /** For WebSockets: what a server's 'upgrade' event gives. When the release leaves, each gets the close code 1012. */
+  upgrade?: (req: IncomingMessage, socket: Duplex, head: Buffer) => void;
   /** For an instance without a port, a queue worker say. It follows the record and never writes it. */
   stay?: () => Stay;
   /** Answers on the private socket of a child in place of the listener; reached with `ctl` only. */
@@ -127,12 +137,15 @@ export interface ServeOptions {
   log?: Log;
 }
 
+/** Ways to an instance beside the port: before its users meet it, and while the release that serves is dead. */
+export type DoorName = 'preview' | 'stand-in';
+
 /** Supervisor to child, over Node's IPC channel; each is answered by a `Reply` with the same id. */
 export type Order =
   | { id: number; do: 'listen' }
   | { id: number; do: 'leave'; deadlineMs: number }
   | { id: number; do: 'manner'; manner: Manner }
-  | { id: number; do: 'preview'; path: string | null }
+  | { id: number; do: 'door'; name: DoorName; path: string | null }
   | { id: number; do: 'check'; path: string; timeoutMs: number }
   | { id: number; do: 'stats' }
   | { id: number; do: 'figures' }

@@ -17,6 +17,14 @@ export function decideAtBoot(record: ReleaseRecord | null, release: string): 'cl
   return record.serving === release ? 'serve' : 'standby';
 }
 
+/**
+ * Whether an instance may answer in place of the release that serves while that is dead and the engine starts it again: one
+ * that has served before, so that nobody meets a release that was not admitted.
+ */
+export function mayStandIn(release: string, record: ReleaseRecord | null): boolean {
+  return record !== null && record.serving !== release && record.known.includes(release);
+}
+
 /** The record after `release` takes over. */
 export function succeed(record: ReleaseRecord | null, release: string, now: Date): ReleaseRecord {
   const before = record ? [record.serving, ...record.known] : [];

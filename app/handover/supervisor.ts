@@ -1,10 +1,10 @@
 import { Children } from './children.ts';
 import { openControl } from './control.ts';
+import { Doors } from './doors.ts';
 import type { Child } from './handle.ts';
 import { leaveAt } from './leave-at.ts';
 import { Manners } from './manner.ts';
 import { watchNamespace } from './namespace.ts';
-import { PreviewDoor } from './preview.ts';
 import {
   describe,
   HandoverError,
@@ -15,10 +15,11 @@ import {
   type ServeOptions,
   type State,
 } from './protocol.ts';
-import { decideAtBoot, readRecord, takeOver, watchRecord } from './record.ts';
+import { decideAtBoot, mayStandIn, readRecord, takeOver, watchRecord } from './record.ts';
 import { Serial } from './serial.ts';
 import { Turnover } from './turnover.ts';
 import { isUnclaimed } from './unclaimed.ts';
+import { Watchers } from './watchers.ts';
 
 /**
  * PID 1 of an instance: keeps the children, knows the phase, follows the record, obeys the control socket.
@@ -31,9 +32,10 @@ export class Supervisor {
   readonly children: Children;
   readonly #turnover: Turnover;
   readonly #serial: Serial;
-  readonly preview: PreviewDoor;
+  readonly doors: Doors;
   readonly manners: Manners;
-  readonly #watchers = new Set<() => void>();
+  /** They hear of every change of phase. */
+  readonly watchers = new Watchers();
   #phase: Phase = 'booting';
   #lender: object | null = null;
   #record: ReleaseRecord | null = null;
@@ -55,7 +57,7 @@ export class Supervisor {
       this.#problem = describe(error).message;
       this.#changed();
     });
-    this.preview = new PreviewDoor(this.children, options.runDir);
+    this.doors = new Doors(this.children, options.runDir, log);
     this.manners = new Manners(this.children, this.#serial);
     this.#turnover = new Turnover({
       children: this.children,
@@ -89,9 +91,11 @@ export class Supervisor {
       const decision = decideAtBoot(this.#record, this.#release);
       if (decision !== 'standby') await this.#listen();
       if (decision === 'claim' && !this.#options.stay) this.#record = await takeOver(runDir, this.#release);
+      this.#changed();
     });
     watchRecord(runDir, () => void this.#follow(runDir));
-    if (this.#options.keepUntil) leaveAt(this.#options.keepUntil, () => this.#leaveUnlessServing());
+    if (this.#options.keepUntil)
+      leaveAt(this.#options.keepUntil, () => void (this.#isWarm && this.stop(this.#options.drainTimeoutMs)));
     if (this.#phase === 'standby' && !this.#options.stay) void this.#claimIfNobodyServes(runDir);
   }
 
@@ -108,7 +112,7 @@ export class Supervisor {
       restarts: this.children.restarts,
       record: this.#record,
       drain: this.#drain,
-      preview: this.preview.isOpen,
+      preview: this.doors.isPreviewed,
       paused: this.manners.current.hold > 0,
       problem: this.#problem,
     };
@@ -117,12 +121,6 @@ export class Supervisor {
   /** True while the instance does its job with all its children. */
   get healthy(): boolean {
     return this.#phase !== 'booting' && this.#phase !== 'exiting' && this.children.complete;
-  }
-
-  /** Calls `listener` after every change of phase; returns the way to stop that. */
-  watch(listener: () => void): () => void {
-    this.#watchers.add(listener);
-    return () => this.#watchers.delete(listener);
   }
 
   /** Listens on the public port, on loan to `lender` until `promote`. */
@@ -144,7 +142,7 @@ export class Supervisor {
       this.#record = await takeOver(runDir, this.#release);
       this.#lender = null;
       this.#changed();
-      await this.preview.close().catch(() => {}); // from here on everybody sees it
+      await this.doors.show(null).catch(() => {}); // from here on everybody sees it
     });
   }
 
@@ -165,7 +163,7 @@ export class Supervisor {
   async stop(deadlineMs: number, exitCode = 0): Promise<Drain> {
     if (this.#stopped) return { ms: 0, answered: 0, cut: 0 };
     this.#stopped = true;
-    this.preview.remove();
+    this.doors.leave();
     this.#enter('exiting');
     const drain = await this.children.stopAll(deadlineMs);
     this.#drain = drain;
@@ -223,8 +221,9 @@ export class Supervisor {
       });
       if (!record || JSON.stringify(record) === JSON.stringify(this.#record)) return;
       this.#record = record;
+      this.#changed();
       const mine = record.serving === this.#release;
-      if (mine && (this.#phase === 'standby' || this.#phase === 'parked')) await this.#listen();
+      if (mine && this.#isWarm) await this.#listen();
       if (!mine && this.#phase === 'serving' && !this.#lender) this.#leave(this.#options.drainTimeoutMs);
     });
   }
@@ -240,8 +239,8 @@ export class Supervisor {
     });
   }
 
-  #leaveUnlessServing(): void {
-    if (this.#phase === 'standby' || this.#phase === 'parked') void this.stop(this.#options.drainTimeoutMs);
+  get #isWarm(): boolean {
+    return this.#phase === 'standby' || this.#phase === 'parked';
   }
 
   /** A child that replaces one that ended joins the others on the port. */
@@ -253,7 +252,7 @@ export class Supervisor {
   async #admitChild(child: Child): Promise<void> {
     await child.ask({ do: 'manner', manner: this.manners.current });
     if (this.#phase === 'serving') await child.ask({ do: 'listen' });
-    await this.preview.join(child);
+    await this.doors.join(child);
   }
 
   #enter(phase: Phase): void {
@@ -263,6 +262,8 @@ export class Supervisor {
   }
 
   #changed(): void {
-    for (const listener of this.#watchers) listener();
+    if (this.#options.standIn && !this.#stopped)
+      void this.doors.standIn(this.#isWarm && mayStandIn(this.#release, this.#record));
+    this.watchers.tell();
   }
 }

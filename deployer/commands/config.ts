@@ -1,7 +1,7 @@
 import { loadConfig, type Config } from '../config.ts';
 import { findPod } from '../core/observe.ts';
 import { formatDuration } from '../duration.ts';
-import { Engine, publishedUrl } from '../engine/docker.ts';
+import { Engine } from '../engine/docker.ts';
 import { EXIT, type ExitCode } from '../errors.ts';
 import type { HookSettings } from '../hooks/schema.ts';
 import type { Globals } from '../run.ts';
@@ -59,7 +59,7 @@ function effective({ settings, given }: Config): Record<string, Setting> {
 
 async function published(found: Config): Promise<string | null> {
   const pod = await findPod(new Engine(), found).catch(() => null);
-  return pod?.State.Running ? publishedUrl(pod) : null;
+  return pod?.running ? pod.url : null;
 }
 
 function words(name: string, value: unknown): string {

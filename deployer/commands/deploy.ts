@@ -1,9 +1,11 @@
 import { execa } from 'execa';
 import type { Config } from '../config.ts';
+import type { Observed } from '../core/observe.ts';
+import { Engine } from '../engine/docker.ts';
 import { DeployError, EXIT, type ExitCode } from '../errors.ts';
 import { isImageId, repository } from '../image.ts';
 import { newReleaseId, newToken } from '../release-id.ts';
-import { change, type Globals } from '../run.ts';
+import { change, type Globals, type Wish } from '../run.ts';
 
 export interface DeployOptions {
   image?: string | undefined;
@@ -16,12 +18,15 @@ export interface DeployOptions {
 /** `deploy --image app:v2`, `deploy --build`: replaces the release that serves. */
 export async function deploy(globals: Globals, options: DeployOptions): Promise<ExitCode> {
   const command = options.build ? 'deploy --build' : `deploy --image ${options.image}`;
-  return await change(globals, command, async (_observed, engine, config) => {
+  const engine = new Engine();
+  const here = options.image ? engine.imageId(options.image) : null;
+  here?.catch(() => {}); // told to who asks for it
+  const decide = async (_observed: Observed, _engine: Engine, config: Config): Promise<Wish> => {
     const built = options.build ? await revisionOf(config) : null;
     // After a rollback to an image without a tag only the file knows a name.
     const name = isImageId(config.image) ? config.defaultImage : config.image;
     const image = built ? `${repository(name)}:${built.tag}` : (options.image ?? '');
-    const pull = !built && !(await engine.imageId(image));
+    const pull = !built && !(await here);
     const release = newReleaseId();
     const { hold, smoke } = options;
     const token = newToken();
@@ -42,7 +47,8 @@ export async function deploy(globals: Globals, options: DeployOptions): Promise<
       desired,
       revision: built?.revision ?? '',
     };
-  });
+  };
+  return await change(globals, command, decide, engine);
 }
 
 /** The tag for the working tree: the short revision, with the time added when there are uncommitted changes. */

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { loadConfig } from '../config.ts';
-import { findPod, maintenanceSince, requirePod } from '../core/observe.ts';
+import { maintenanceSince, requirePod } from '../core/observe.ts';
 import { MAINTENANCE_DIR } from '../contract.ts';
 import { Engine } from '../engine/docker.ts';
 import { runInside } from '../engine/inside.ts';
@@ -23,8 +23,7 @@ export async function maintenance(
 ): Promise<ExitCode> {
   const config = await loadConfig(globals);
   const engine = new Engine();
-  await requirePod(engine, config);
-  const pod = (await findPod(engine, config))?.Id ?? '';
+  const { id: pod } = await requirePod(engine, config);
   if (turn === 'on') {
     const page = file === undefined ? PAGE : await readPage(resolve(globals.cwd, file));
     // Renamed into place: a visitor sees all of it or none.

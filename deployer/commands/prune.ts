@@ -57,6 +57,8 @@ export async function prune(globals: Globals, keep?: number): Promise<ExitCode> 
       performer: performerOf(globals.env),
       env: globals.env,
       failure: null,
+      standbySince: 0,
+      weight: null,
       next: null,
       probe: new Probe(pod.url),
       emit: globals.emit,
@@ -70,7 +72,7 @@ export async function prune(globals: Globals, keep?: number): Promise<ExitCode> 
     } finally {
       await sessions.endAll();
     }
-    if (observed.record) (await Journal.begin(folder)).close(); // nothing of a killed run is left to tell of
+    if (observed.record) Journal.begin(folder).close(); // nothing of a killed run is left to tell of
     const images = oldImages(await gatherPruneFacts(where), count);
     const pruned = images.length
       ? await removeImages(engine, images, globals.emit, interrupt.signal)

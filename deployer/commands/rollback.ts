@@ -1,6 +1,7 @@
 import { parkedInstance, type Observed } from '../core/observe.ts';
 import { nameOfPast, pastImage } from '../core/past-image.ts';
-import type { Engine, Instance } from '../engine/docker.ts';
+import type { Engine } from '../engine/docker.ts';
+import type { Instance } from '../engine/instance.ts';
 import { DeployError, EXIT, type ExitCode } from '../errors.ts';
 import { newReleaseId, newToken } from '../release-id.ts';
 import { change, type Globals, type Wish } from '../run.ts';

@@ -1,6 +1,6 @@
 import { Sessions } from '../core/context.ts';
 import { maintenanceSince } from '../core/observe.ts';
-import type { Instance } from '../engine/docker.ts';
+import type { Instance } from '../engine/instance.ts';
 import { EXIT, type ExitCode } from '../errors.ts';
 import { shortImage } from '../image.ts';
 import { open, type Globals } from '../run.ts';

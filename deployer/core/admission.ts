@@ -1,10 +1,14 @@
-import type { Instance } from '../engine/docker.ts';
+import type { Instance } from '../engine/instance.ts';
 import type { HookName } from '../hooks/schema.ts';
 import type { Of, PlanOptions, Step } from './plan.ts';
 
 export function standby(release: string, image: string, target: string | null): Of<'standby'> {
   const cause = 'only a healthy release may be admitted';
   return { id: 'standby', do: 'standby', release, image, target, cause };
+}
+
+export function steady(release: string): Of<'steady'> {
+  return { id: 'steady', do: 'steady', release, cause: 'one that crashes when it is ready does so soon' };
 }
 
 /** Admission at once, or in shares that are compared with what the old release keeps. */

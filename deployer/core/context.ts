@@ -1,6 +1,7 @@
 import type { Config } from '../config.ts';
 import type { State } from '../contract.ts';
 import type { Engine } from '../engine/docker.ts';
+import type { Restore } from '../engine/weight.ts';
 import { noContract, RefusedError, Session } from '../engine/session.ts';
 import { DeployError } from '../errors.ts';
 import type { Emit, Outcome } from '../events.ts';
@@ -31,6 +32,10 @@ export interface Context {
   env: Record<string, string | undefined>;
   /** How the run ended, once it did and not well. */
   failure: { outcome: Outcome; error: DeployError } | null;
+  /** Since when the new instance is in standby, by `performance.now()`. */
+  standbySince: number;
+  /** Puts its CPU weight back, where that was raised for its boot. */
+  weight: Promise<Restore | null> | null;
   /** The new or re-admitted instance, once there is one. */
   next: { id: string; name: string; imageId?: string } | null;
 }

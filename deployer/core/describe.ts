@@ -24,6 +24,8 @@ export function describeStep(step: Step): string {
       return `pull image ${step.image}`;
     case 'create':
       return `create a container of ${shortImage(step.image)}`;
+    case 'migrate':
+      return 'bring the database to its schema';
     case 'hide':
       return `hide ${step.release} from Compose`;
     case 'start':
@@ -32,6 +34,8 @@ export function describeStep(step: Step): string {
       return 'wait until it is healthy in standby';
     case 'smoke':
       return 'ask it for its pages through the proxy';
+    case 'steady':
+      return 'see that it stays up';
     case 'admit':
       return `admit ${step.release}`;
     case 'confirm':

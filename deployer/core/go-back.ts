@@ -27,6 +27,7 @@ export async function goBack(worse: Result, context: Context, from: string | nul
     watchMs: 0,
     canary: null,
     hooks: [],
+    migrate: null,
   });
   const back = await execute(plan, { ...context, signal: new AbortController().signal });
   const steps = [...worse.steps, ...back.steps];

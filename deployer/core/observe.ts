@@ -1,4 +1,3 @@
-import type { ContainerInspectInfo } from 'dockerode';
 import type { Config } from '../config.ts';
 import {
   INITIAL_RELEASE,
@@ -8,7 +7,8 @@ import {
   RUN_DIR,
   type ReleaseRecord,
 } from '../contract.ts';
-import { publishedUrl, type Engine, type Instance } from '../engine/docker.ts';
+import type { Engine } from '../engine/docker.ts';
+import type { Instance, Pod } from '../engine/instance.ts';
 import { writtenAt } from '../engine/inside.ts';
 import { DeployError } from '../errors.ts';
 import { readEnvFile } from '../store/env-file.ts';
@@ -28,27 +28,33 @@ export interface Observed {
 /** Looks at the engine; changes nothing. */
 export async function observe(engine: Engine, config: Config): Promise<Observed> {
   const { project, settings } = config;
-  const [pod, instances] = await Promise.all([
-    findPod(engine, config),
-    engine.instances(project, settings.service, INITIAL_RELEASE),
+  const found = await engine.snapshot(project, settings, INITIAL_RELEASE).catch(explain(engine));
+  const pod = found.pod?.running ? found.pod : null;
+  const [instances, record, env] = await Promise.all([
+    found.instances(),
+    pod && readRecord(engine, pod.id),
+    readEnvFile(config.envFile),
   ]);
-  const env = await readEnvFile(config.envFile);
-  const running = pod?.State.Running ? pod : null;
   return {
-    record: running && (await readRecord(engine, running.Id)),
+    record,
     instances,
-    pod: running && { id: running.Id, imageId: running.Image },
+    pod: pod && { id: pod.id, imageId: pod.imageId },
     remembered: env[RELEASE_VARIABLE] || null,
-    url: settings.url ?? (running && publishedUrl(running)),
+    url: settings.url ?? pod?.url ?? null,
   };
 }
 
 /** The pod's container, running or not; null when there is none. */
-export async function findPod(engine: Engine, config: Config): Promise<ContainerInspectInfo | null> {
-  return await engine.single(config.project, config.settings.pod).catch(async (error: unknown) => {
-    await engine.ping(); // says what is wrong with the engine, where it is the engine
+export async function findPod(engine: Engine, config: Config): Promise<Pod | null> {
+  return await engine.pod(config.project, config.settings.pod).catch(explain(engine));
+}
+
+/** Says what is wrong with the engine, where it is the engine. */
+function explain(engine: Engine): (error: unknown) => Promise<never> {
+  return async (error) => {
+    await engine.ping();
     throw error;
-  });
+  };
 }
 
 /** The record in the run folder, read through the pod; null when no release has served yet. */
@@ -77,9 +83,12 @@ export function parkedInstance(observed: Observed): Instance | null {
 }
 
 /** The pod and the URL of the proxy, or an error that says how to bring the stack up. */
-export async function requirePod(engine: Engine, config: Config): Promise<{ imageId: string; url: URL }> {
+export async function requirePod(
+  engine: Engine,
+  config: Config,
+): Promise<{ id: string; imageId: string; url: URL }> {
   const pod = await findPod(engine, config);
-  if (!pod?.State.Running) {
+  if (!pod?.running) {
     throw new DeployError({
       code: 'STACK_DOWN',
       what: `the stack is not up: service "${config.settings.pod}" does not run`,
@@ -87,7 +96,7 @@ export async function requirePod(engine: Engine, config: Config): Promise<{ imag
       next: 'docker compose up -d   (or: npm start)',
     });
   }
-  const url = config.settings.url ?? publishedUrl(pod);
+  const url = config.settings.url ?? pod.url;
   if (!url) {
     throw new DeployError({
       code: 'NO_PORT',
@@ -95,5 +104,5 @@ export async function requirePod(engine: Engine, config: Config): Promise<{ imag
       next: 'publish one (ports: ["8080:80"]) or set x-deploy.url',
     });
   }
-  return { imageId: pod.Image, url: new URL(url) };
+  return { id: pod.id, imageId: pod.imageId, url: new URL(url) };
 }

@@ -1,7 +1,7 @@
-import type { Instance } from '../engine/docker.ts';
+import type { Instance } from '../engine/instance.ts';
 import type { HookName } from '../hooks/schema.ts';
 import type { Observed } from './observe.ts';
-import { admission, confirm, hook, promote, standby, watch } from './admission.ts';
+import { admission, confirm, hook, promote, standby, steady, watch } from './admission.ts';
 import { retire, settle } from './settle.ts';
 
 /** One step as data: what to do, on what, and why. `core/steps.ts` knows how. */
@@ -9,10 +9,12 @@ export type Step = { id: string; cause: string } & (
   | { do: 'build'; image: string }
   | { do: 'pull'; image: string }
   | { do: 'create'; release: string; image: string; scale: number }
+  | { do: 'migrate'; release: string; image: string; command: string[] }
   | { do: 'hide'; release: string; token: string }
   | { do: 'start'; release: string }
   | { do: 'standby'; release: string; image: string; target: string | null }
   | { do: 'smoke'; release: string; token: string }
+  | { do: 'steady'; release: string }
   | { do: 'admit'; release: string; target: string | null }
   | { do: 'confirm'; release: string; loosen: string[] }
   | { do: 'promote'; release: string }
@@ -68,6 +70,8 @@ export interface PlanOptions {
   canary: { percents: number[]; ms: number } | null;
   /** The operator's commands that a deploy waits for, of those that are configured. */
   hooks: HookName[];
+  /** The image's command that migrates the database, if it has one. */
+  migrate: string[] | null;
 }
 
 const NOTHING: Plan = { tidy: [], reversible: [], pivot: null, forward: [], watch: [] };
@@ -107,6 +111,15 @@ export function makePlan(desired: Desired, observed: Observed, options: PlanOpti
       token,
       cause: 'Compose must not see it while it is held',
     });
+  if (options.migrate)
+    reversible.push({
+      id: 'migrate',
+      do: 'migrate',
+      release,
+      image,
+      command: options.migrate,
+      cause: 'both releases work on the new schema',
+    });
   reversible.push(
     { id: 'start', do: 'start', release, cause: 'it boots beside the old one, off the port' },
     standby(release, image, null),
@@ -119,6 +132,7 @@ export function makePlan(desired: Desired, observed: Observed, options: PlanOpti
       token,
       cause: 'seen as its users will, before they do',
     });
+  reversible.push(steady(release));
   if (desired.hold) return { ...NOTHING, tidy, reversible };
   reversible.push(...admission({ release, image }, null, old, options));
   const after = [
@@ -170,7 +184,11 @@ function rollbackPlan(to: Instance, old: Instance[], observed: Observed, options
 /** What is left of a deploy that was held. */
 function admitPlan(held: Instance, old: Instance[], observed: Observed, options: PlanOptions): Plan {
   const { release, image, id } = held;
-  const reversible: Step[] = [standby(release, image, id), ...admission(held, id, old, options)];
+  const reversible: Step[] = [
+    standby(release, image, id),
+    steady(release),
+    ...admission(held, id, old, options),
+  ];
   const forward = afterPivot(release, image, old, observed.instances, options);
   return { ...NOTHING, reversible, pivot: promote(release), forward, watch: watch(release, old, options) };
 }

@@ -1,4 +1,4 @@
-import type { Instance } from '../engine/docker.ts';
+import type { Instance } from '../engine/instance.ts';
 import { DeployError, EXIT } from '../errors.ts';
 import type { Observed } from './observe.ts';
 

@@ -1,4 +1,4 @@
-import type { Instance } from '../engine/docker.ts';
+import type { Instance } from '../engine/instance.ts';
 import type { Of, Step } from './plan.ts';
 
 /**

@@ -1,12 +1,16 @@
 import { IMAGE_VARIABLE, RELEASE_VARIABLE, type Drain } from '../contract.ts';
 import { buildImage, createContainer } from '../engine/compose.ts';
+import { createTwin } from '../engine/twin.ts';
 import { DeployError, EXIT } from '../errors.ts';
 import { setInEnvFile } from '../store/env-file.ts';
 import { confirm, createNext, pull, seat, waitHealthy } from './boot.ts';
 import { canary, unweigh, weigh } from './canary.ts';
 import { explainRefusal, within, type Context } from './context.ts';
 import { about } from './evidence.ts';
+import { migrate } from './migrate.ts';
+import { fitSchema } from './schema-fit.ts';
 import { smoke } from './smoke.ts';
+import { hurryBoot, steady } from './steady.ts';
 import { watch } from './watch.ts';
 import { readRecord } from './observe.ts';
 import type { Of, Step } from './plan.ts';
@@ -21,7 +25,8 @@ interface Handler<S> {
 /** How each step is done and undone. */
 export const HANDLERS: { [Word in Step['do']]: Handler<Of<Word>> } = {
   build: {
-    run: async ({ image }, { config, revision, emit, signal }) => {
+    run: async ({ image }, context) => {
+      const { config, revision, emit, signal } = context;
       await buildImage(
         config,
         image,
@@ -29,11 +34,18 @@ export const HANDLERS: { [Word in Step['do']]: Handler<Of<Word>> } = {
         (text) => emit({ type: 'progress', id: 'build', text }),
         signal,
       );
+      await fits(image, context);
     },
     undo: null, // an image harms nobody
   },
 
-  pull: { run: pull, undo: null },
+  pull: {
+    run: async (step, context) => {
+      await pull(step, context);
+      await fits(step.image, context);
+    },
+    undo: null,
+  },
 
   create: {
     run: async ({ release, image, scale }, context) => {
@@ -48,6 +60,8 @@ export const HANDLERS: { [Word in Step['do']]: Handler<Of<Word>> } = {
     },
   },
 
+  migrate: { run: migrate, undo: null }, // forward only: the release that serves works on the new schema
+
   hide: {
     run: hide,
     undo: null, // `create` takes away whichever container is the next
@@ -57,6 +71,7 @@ export const HANDLERS: { [Word in Step['do']]: Handler<Of<Word>> } = {
     run: async (_step, context) => {
       const next = required(context);
       await context.engine.start(next.id);
+      hurryBoot(context, next.id);
       void context.sessions.with(next.id, next.name); // ready by the time the instance is
     },
     undo: async (_step, context) => {
@@ -73,6 +88,8 @@ export const HANDLERS: { [Word in Step['do']]: Handler<Of<Word>> } = {
   },
 
   smoke: { run: smoke, undo: null }, // the preview ends with the container
+
+  steady: { run: steady, undo: null },
 
   admit: {
     run: async ({ target }, context) => {
@@ -132,8 +149,8 @@ export const HANDLERS: { [Word in Step['do']]: Handler<Of<Word>> } = {
       if (!info) throw new Error(`the container of ${release} is gone`);
       const name = `${config.project}-${config.settings.service}-parked-${release}`;
       await engine.removeByName(name); // of an interrupted run
-      const end = keepMs === null ? {} : { keepUntil: new Date(Date.now() + keepMs) };
-      const id = await engine.createHiddenTwin(info, name, release, end);
+      const until = keepMs === null ? null : new Date(Date.now() + keepMs);
+      const id = await createTwin(engine, info, name, release, { parked: { until } });
       await engine.start(id);
       await about(engine, { id, name }, async () => {
         const session = await sessions.with(id, name);
@@ -168,6 +185,12 @@ export const HANDLERS: { [Word in Step['do']]: Handler<Of<Word>> } = {
   },
 };
 
+/** What an image needs of the database is known when it is here. */
+async function fits(image: string, { engine, observed, emit }: Context): Promise<void> {
+  const ahead = await fitSchema(engine, observed, { desired: { kind: 'deploy' }, image });
+  if (ahead) emit({ type: 'notice', level: 'warn', text: ahead });
+}
+
 /** Puts a twin that Compose does not see in the place of the container that Compose has made; neither runs yet. */
 async function hide({ release, token }: Of<'hide'>, context: Context): Promise<void> {
   const { engine, config } = context;
@@ -175,7 +198,7 @@ async function hide({ release, token }: Of<'hide'>, context: Context): Promise<v
   const info = await engine.inspect(made.id);
   if (!info) throw new Error(`the container of ${release} is gone`);
   const name = `${config.project}-${config.settings.service}-held-${release}`;
-  context.next = { id: await engine.createHiddenTwin(info, name, release, { held: token }), name };
+  context.next = { id: await createTwin(engine, info, name, release, { held: token }), name };
   await engine.remove(made.id, 0);
 }
 
@@ -229,7 +252,12 @@ async function drained(id: string, context: Context): Promise<Drain | null> {
 }
 
 function describeDrains(drains: Drain[]): string {
-  const answered = drains.reduce((sum, drain) => sum + drain.answered, 0);
-  const cut = drains.reduce((sum, drain) => sum + drain.cut, 0);
-  return `${answered} requests answered while leaving, ${cut} cut`;
+  const sum = (of: (drain: Drain) => number): number => drains.reduce((all, one) => all + of(one), 0);
+  const cut = drains.flatMap(({ cutRequests = [] }) => cutRequests);
+  const streams = sum((one) => one.streams ?? 0);
+  return [
+    `${sum((one) => one.answered)} requests answered while leaving`,
+    `${sum((one) => one.cut)} cut${cut.length ? ` (${cut.join(', ')})` : ''}`,
+    ...(streams ? [`${streams} streams sent to come again`] : []),
+  ].join(', ');
 }

@@ -1,6 +1,6 @@
 import type { Figures, State } from '../contract.ts';
 import { formatDuration } from '../duration.ts';
-import type { Instance } from '../engine/docker.ts';
+import type { Instance } from '../engine/instance.ts';
 import { INITIAL_RELEASE } from '../contract.ts';
 import { RefusedError } from '../engine/session.ts';
 import { explainRefusal, failedRelease, type Context, type Sessions } from './context.ts';

@@ -3,7 +3,8 @@ import { loadConfig, type Config } from '../config.ts';
 import { INITIAL_RELEASE, type ReleaseRecord, type State } from '../contract.ts';
 import { Sessions } from '../core/context.ts';
 import { readRecord } from '../core/observe.ts';
-import { Engine, publishedUrl, type Instance } from '../engine/docker.ts';
+import { Engine } from '../engine/docker.ts';
+import { publishedUrl, type Instance } from '../engine/instance.ts';
 import { toDeployError } from '../errors.ts';
 import type { Globals } from '../run.ts';
 import { lockOwner } from '../store/lock.ts';
@@ -151,7 +152,9 @@ async function lookAtProject(facts: Facts): Promise<Lack | void> {
     };
   }
   facts.pod = pod;
-  facts.url = settings.url ?? publishedUrl(pod);
+  facts.url =
+    settings.url ??
+    publishedUrl(Object.values(pod.NetworkSettings.Ports ?? {}).flatMap((bindings) => bindings ?? []));
   facts.netns = await readNetns(engine, pod.Id).catch(() => ({}));
   await readRecord(engine, pod.Id).then(
     (record) => (facts.record = record),

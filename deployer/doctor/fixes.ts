@@ -1,6 +1,7 @@
 import { IMAGE_VARIABLE, RELEASE_VARIABLE } from '../contract.ts';
 import { readRecord } from '../core/observe.ts';
-import { nullIf, type Instance } from '../engine/docker.ts';
+import { nullIf } from '../engine/docker.ts';
+import type { Instance } from '../engine/instance.ts';
 import { setInEnvFile } from '../store/env-file.ts';
 import { Lock, lockOwner } from '../store/lock.ts';
 import type { Fix } from './check.ts';

@@ -1,7 +1,7 @@
 import type { Config } from '../config.ts';
 import { IMAGE_VARIABLE, RELEASE_VARIABLE, type ReleaseRecord } from '../contract.ts';
 import { parkedInstance, type Observed } from '../core/observe.ts';
-import type { Instance } from '../engine/docker.ts';
+import type { Instance } from '../engine/instance.ts';
 import { readEnvFile } from '../store/env-file.ts';
 import { readInterruption, type Interruption } from '../store/journal.ts';
 import { lockOwner } from '../store/lock.ts';

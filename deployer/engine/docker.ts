@@ -1,28 +1,7 @@
 import { PassThrough, type Duplex, type Readable } from 'node:stream';
 import Docker from 'dockerode';
 import { DeployError } from '../errors.ts';
-
-/** A container of the handed-over service, as the engine describes it. */
-export interface Instance {
-  id: string;
-  name: string;
-  release: string;
-  image: string;
-  imageId: string;
-  /** Compose counts it; the parked release is kept out of Compose's sight. */
-  visible: boolean;
-  running: boolean;
-  status: string;
-  exitCode: number;
-  /** ISO 8601. */
-  createdAt: string;
-  /** Seconds the engine waits between SIGTERM and SIGKILL. */
-  stopTimeout: number;
-  /** The token by which it can be looked at, when `deploy --hold` left it before its admission. */
-  held: string | null;
-  /** When a parked instance ends by itself, ISO 8601; null when it does not. */
-  keepUntil: string | null;
-}
+import { LABEL, toInstance, toPod, type Instance, type Pod } from './instance.ts';
 
 /** A conversation with a process of a container. */
 export interface Channel {
@@ -32,13 +11,6 @@ export interface Channel {
   /** Null where there is none. */
   stderr: Readable | null;
 }
-
-const LABEL = 'com.docker.compose';
-/** Of a parked twin with an end. */
-const KEEP_VARIABLE = 'KEEP_UNTIL';
-/** On a container that is held. */
-const HELD_LABEL = 'tasuki.held';
-const DEFAULT_STOP_TIMEOUT_S = 10;
 
 /** What the deployer asks of the engine; all of dockerode stands behind this file. */
 export class Engine {
@@ -57,19 +29,34 @@ export class Engine {
     }
   }
 
-  /** All containers of one Compose service, hidden and stopped ones too, oldest first. */
-  async instances(project: string, service: string, initialRelease: string): Promise<Instance[]> {
-    const found = await this.#list(project, service);
-    const all = await Promise.all(found.map(async ({ Id }) => await this.inspect(Id)));
-    return all
-      .filter((info) => info !== null)
-      .map((info) => toInstance(info, initialRelease))
-      .toSorted((a, b) => a.createdAt.localeCompare(b.createdAt));
+  /** The pod and all containers of the handed-over service, from one look. */
+  async snapshot(
+    project: string,
+    { service, pod }: { service: string; pod: string },
+    initialRelease: string,
+  ): Promise<{ pod: Pod | null; instances: () => Promise<Instance[]> }> {
+    const all = await this.#list(`${LABEL}.project=${project}`);
+    const of = (name: string): Docker.ContainerInfo[] =>
+      all.filter(({ Labels }) => Labels[`${LABEL}.service`] === name);
+    return {
+      pod: toPod(of(pod)[0]),
+      instances: async () => await this.#inspectAll(of(service), initialRelease),
+    };
   }
 
-  /** The container of a service that has only one, e.g. the pod; null when there is none. */
+  /** All containers of one Compose service, hidden and stopped ones too, oldest first. */
+  async instances(project: string, service: string, initialRelease: string): Promise<Instance[]> {
+    return await this.#inspectAll(await this.#list(...ofService(project, service)), initialRelease);
+  }
+
+  /** The pod; null when there is none. */
+  async pod(project: string, service: string): Promise<Pod | null> {
+    return toPod((await this.#list(...ofService(project, service)))[0]);
+  }
+
+  /** The container of a service that has only one; null when there is none. */
   async single(project: string, service: string): Promise<Docker.ContainerInspectInfo | null> {
-    const [first] = await this.#list(project, service);
+    const [first] = await this.#list(...ofService(project, service));
     return first ? await this.inspect(first.Id) : null;
   }
 
@@ -107,6 +94,11 @@ export class Engine {
       StatusCode: number;
     };
     return result.StatusCode;
+  }
+
+  /** Resolves with the exit code once the container does not run any more; at once when it has ended. */
+  async ended(id: string): Promise<number> {
+    return ((await this.docker.getContainer(id).wait()) as { StatusCode: number }).StatusCode;
   }
 
   /** SIGTERM, SIGKILL after `ms`; nothing to do when it does not run. */
@@ -167,68 +159,23 @@ export class Engine {
     return untarFirst(Buffer.concat(chunks));
   }
 
-  /**
-   * Makes a twin of a container that Compose does not see: the same in everything but its name, its release variable,
-   * and the label by which Compose leaves one-off containers alone. `held` is the token of a release that waits to be
-   * admitted; a twin with `keepUntil` ends by itself then, and the engine lets it.
-   */
-  async createHiddenTwin(
-    of: Docker.ContainerInspectInfo,
-    name: string,
-    release: string,
-    { held, keepUntil }: { held?: string; keepUntil?: Date } = {},
-  ): Promise<string> {
-    const own = [`RELEASE=${release}`, ...(keepUntil ? [`${KEEP_VARIABLE}=${keepUntil.toISOString()}`] : [])];
-    const env = (of.Config.Env ?? []).filter((entry) => !/^(RELEASE|KEEP_UNTIL)=/.test(entry));
-    const container = await this.docker.createContainer({
-      ...of.Config,
-      name,
-      // The pod owns these; the engine refuses them beside a shared namespace.
-      Hostname: '',
-      ExposedPorts: {},
-      Env: [...env, ...own],
-      Labels: { ...of.Config.Labels, [`${LABEL}.oneoff`]: 'True', ...(held && { [HELD_LABEL]: held }) },
-      HostConfig: { ...of.HostConfig, ...(keepUntil && { RestartPolicy: { Name: 'on-failure' } }) },
-    });
-    return container.id;
+  async #inspectAll(found: Docker.ContainerInfo[], initialRelease: string): Promise<Instance[]> {
+    const all = await Promise.all(found.map(async ({ Id }) => await this.inspect(Id)));
+    return all
+      .filter((info) => info !== null)
+      .map((info) => toInstance(info, initialRelease))
+      .toSorted((a, b) => a.createdAt.localeCompare(b.createdAt));
   }
 
-  #list(project: string, service: string): Promise<Docker.ContainerInfo[]> {
-    const label = [`${LABEL}.project=${project}`, `${LABEL}.service=${service}`];
+  #list(...label: string[]): Promise<Docker.ContainerInfo[]> {
     return this.docker.listContainers({ all: true, filters: { label } });
   }
 }
 
-/** The published address of the pod, as a URL on this host; null when it publishes nothing. */
-export function publishedUrl(pod: Docker.ContainerInspectInfo): string | null {
-  for (const bindings of Object.values(pod.NetworkSettings.Ports ?? {})) {
-    for (const { HostIp, HostPort } of bindings ?? []) {
-      const host = HostIp === '' || HostIp === '0.0.0.0' || HostIp === '::' ? '127.0.0.1' : HostIp;
-      return `http://${host.includes(':') ? `[${host}]` : host}:${HostPort}`;
-    }
-  }
-  return null;
-}
-
-function toInstance(info: Docker.ContainerInspectInfo, initialRelease: string): Instance {
-  const variable = (name: string): string | undefined =>
-    info.Config.Env?.find((entry) => entry.startsWith(`${name}=`))?.slice(name.length + 1);
-  return {
-    id: info.Id,
-    name: info.Name.slice(1),
-    release: variable('RELEASE') || initialRelease,
-    image: info.Config.Image,
-    imageId: info.Image,
-    visible: info.Config.Labels?.[`${LABEL}.oneoff`] !== 'True',
-    running: info.State.Running,
-    status: info.State.Status,
-    exitCode: info.State.ExitCode,
-    createdAt: info.Created,
-    stopTimeout: (info.Config as { StopTimeout?: number }).StopTimeout ?? DEFAULT_STOP_TIMEOUT_S,
-    held: info.Config.Labels?.[HELD_LABEL] ?? null,
-    keepUntil: variable(KEEP_VARIABLE) ?? null,
-  };
-}
+const ofService = (project: string, service: string): [string, string] => [
+  `${LABEL}.project=${project}`,
+  `${LABEL}.service=${service}`,
+];
 
 /** A catch handler that turns some HTTP statuses of the engine into null and throws everything else. */
 export function nullIf(...statuses: number[]): (error: { statusCode?: number }) => null {

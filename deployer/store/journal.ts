@@ -2,7 +2,6 @@ import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DeployEvent } from '../events.ts';
-import { replaceFile } from './env-file.ts';
 
 type Entry = DeployEvent & { at: string };
 
@@ -30,10 +29,9 @@ export class Journal {
     this.#fd = fd;
   }
 
-  /** Starts a new journal in place of the last one. */
-  static async begin(folder: string): Promise<Journal> {
-    await replaceFile(join(folder, FILE), '');
-    return new Journal(openSync(join(folder, FILE), 'a'));
+  /** Starts a new journal in place of the last one; an empty one tells of nothing. */
+  static begin(folder: string): Journal {
+    return new Journal(openSync(join(folder, FILE), 'w', 0o600));
   }
 
   write(event: DeployEvent): void {

@@ -1,39 +1,12 @@
 import assert from 'node:assert/strict';
-import { createInterface } from 'node:readline';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { execa } from 'execa';
-import type { DeployEvent } from '../../deployer/events.ts';
 import { eventually } from '../support/containers.ts';
-import { buildReleases, Project, type Status } from '../support/project.ts';
+import { buildReleases, Project } from '../support/project.ts';
+import { atRest, follow, planOf, serving } from '../support/steps.ts';
 import { assertNothingLost, STEADY, underLoad } from '../support/under-load.ts';
 
-const REST_MS = 30_000;
 const [V2, V3] = ['tasuki-test:v2', 'tasuki-test:v3'];
-
-interface PlanIds {
-  tidy: string[];
-  /** All of them, in order; the tidying first. */
-  all: string[];
-}
-
-/** Releases with an instance on the public port. */
-function serving({ instances }: Status): string[] {
-  return [...new Set(instances.filter((one) => one.state?.phase === 'serving').map((one) => one.release))];
-}
-
-/** What the command would do now, so that a step that is added one day is covered too. */
-async function planOf(project: Project, args: string[]): Promise<PlanIds> {
-  const { stdout } = await project.deployOk(...args, '--dry-run', '--json');
-  type Steps = { id: string }[];
-  const plan = JSON.parse(stdout) as {
-    tidy: Steps;
-    reversible: Steps;
-    pivot: { id: string };
-    forward: Steps;
-  };
-  const ids = (steps: Steps): string[] => steps.map(({ id }) => id);
-  return { tidy: ids(plan.tidy), all: ids([...plan.tidy, ...plan.reversible, plan.pivot, ...plan.forward]) };
-}
 
 interface Killed {
   release: string;
@@ -53,38 +26,24 @@ async function killAfter(project: Project, args: string[], count: number): Promi
   const killed = { release: '', step: '', asked: false, switched: false, ended: false };
   let done = 0;
   let struck = false;
-  for await (const line of createInterface({ input: deploy.stdout })) {
-    const event = JSON.parse(line) as DeployEvent;
+  await follow(deploy, (event) => {
     if (event.type === 'begin') killed.release = event.release;
     if (event.type === 'end') killed.ended = true;
-    if (event.type !== 'step') continue;
+    if (event.type !== 'step') return;
     // From the end of `confirm` on the switch may have been asked for, also when the signal was meant for a step before.
     killed.asked ||= event.id === 'promote' || (event.id === 'confirm' && event.status === 'done');
     if (event.status === 'done') {
       done++;
       killed.switched ||= event.id === 'promote';
     }
-    if (struck || done < count) continue;
+    if (struck || done < count) return;
     struck = deploy.kill('SIGKILL');
     killed.step = event.id;
-  }
+  });
   const { signal, stderr } = await deploy;
   assert.ok(struck, `the run never came to its step ${count}: ${stderr}`);
   if (!killed.ended) assert.equal(signal, 'SIGKILL');
   return killed;
-}
-
-async function atRest(project: Project): Promise<Status> {
-  return await eventually(
-    'exactly one release serves, and the record names it',
-    async () => {
-      const status = await project.status();
-      const moving = status.instances.some((one) => ['booting', 'draining'].includes(one.state?.phase ?? ''));
-      const releases = serving(status);
-      return !moving && releases.length === 1 && releases[0] === status.record?.serving ? status : null;
-    },
-    REST_MS,
-  );
 }
 
 /** The next deploy says what it found, and leaves one container that serves, one that is parked, and no lock. */

@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
-import { parse, stringify } from 'yaml';
+import { dump } from 'js-yaml';
 import { docker } from '../support/containers.ts';
 import { Project } from '../support/project.ts';
+import { parseYaml } from '../../deployer/yaml.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const DOCKERFILE = `FROM node:26-trixie-slim
@@ -28,7 +29,7 @@ interface Compose {
 
 /** compose.yaml as the README says to change it: no database, and the control command of the package. */
 function ownCompose(text: string): string {
-  const compose = parse(text, { merge: true }) as Compose;
+  const compose = parseYaml(text) as Compose;
   for (const name of ['worker', 'mysql', 'redis']) {
     delete compose.services[name];
     delete compose.volumes[name];
@@ -37,7 +38,7 @@ function ownCompose(text: string): string {
   assert.ok(app);
   app.depends_on = ['pod'];
   compose['x-deploy'] = { ctl: ['node', 'node_modules/tasuki/dist/handover/ctl.js'] };
-  return stringify(compose);
+  return dump(compose);
 }
 
 describe('an Express app of one’s own, made fit by the seven lines of docs/contract.md', () => {

@@ -61,7 +61,7 @@ describe('the stack comes back by itself with the release that served', () => {
   it('when the engine is stopped and started, and can be deployed to again', async (t) => {
     const inUse = await engineInUseBy(project.name);
     if (inUse) return t.skip(inUse);
-    await restartEngine();
+    await restartEngine({ containersGoOn: false });
     t.diagnostic(`answered ${await comesBack()} ms after the engine was back`);
     await project.deployOk('--image', 'tasuki-test:v2');
     assert.notEqual(await project.answering(), release);

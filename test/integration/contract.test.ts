@@ -28,7 +28,13 @@ const STATE: Record<keyof State, true> = {
   problem: true,
 };
 const FIGURES: Record<keyof Figures, true> = { answered: true, errors: true, times: true };
-const DRAIN: Record<keyof Drain, true> = { ms: true, answered: true, cut: true };
+const DRAIN: Record<keyof Drain, true> = {
+  ms: true,
+  answered: true,
+  cut: true,
+  cutRequests: true,
+  streams: true,
+};
 const CHECK: Record<keyof CheckResult, true> = { status: true, ms: true, body: true };
 const RECORD: Record<keyof ReleaseRecord, true> = { version: true, serving: true, known: true, at: true };
 const keys = (value: object): string[] => Object.keys(value).toSorted((a, b) => a.localeCompare(b));
@@ -52,7 +58,7 @@ describe('docs/contract.md, the deployer and the app say the same', { timeout: 6
   function inPage(name: string): string[] {
     const body = new RegExp(`interface ${name} \\{([^]*?)\\n?\\}\\n`).exec(page)?.[1] ?? '';
     const flat = body.replaceAll(/\{[^}]*\}/g, '').replaceAll(/\/\/.*$/gm, '');
-    return [...flat.matchAll(/(\w+)\s*:/g)]
+    return [...flat.matchAll(/(\w+)\??\s*:/g)]
       .map((match) => match[1] ?? '')
       .toSorted((a, b) => a.localeCompare(b));
   }

@@ -1,11 +1,14 @@
 import { spawn } from 'node:child_process';
 import { existsSync, openSync, readFileSync } from 'node:fs';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { docker, eventually } from './containers.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
 const PID_FILE = '/var/run/docker.pid';
+const DAEMON_FILE = '/etc/docker/daemon.json';
 const STOP_MS = 60_000;
 const START_MS = 60_000;
 
@@ -23,8 +26,37 @@ export async function engineInUseBy(project: string): Promise<string | null> {
     : null;
 }
 
-/** Stops the engine and starts it again the way it was started: by systemd, or by hand. */
-export async function restartEngine(): Promise<void> {
+/**
+ * Stops the engine and starts it again the way it was started: by systemd, or by hand. Its containers go on meanwhile
+ * (live-restore), or end with it, whatever this engine is set to.
+ */
+export async function restartEngine({ containersGoOn }: { containersGoOn: boolean }): Promise<void> {
+  const before = await readFile(DAEMON_FILE, 'utf8').catch(() => null);
+  try {
+    await setLiveRestore(before, containersGoOn);
+    await stopAndStart();
+  } finally {
+    if (before === null) await rm(DAEMON_FILE, { force: true });
+    else await writeFile(DAEMON_FILE, before);
+    await reload();
+  }
+}
+
+async function setLiveRestore(before: string | null, on: boolean): Promise<void> {
+  const settings = JSON.parse(before ?? '{}') as object;
+  await mkdir(dirname(DAEMON_FILE), { recursive: true });
+  await writeFile(DAEMON_FILE, JSON.stringify({ ...settings, 'live-restore': on }));
+  await reload();
+  await eventually('the engine has read its settings', async () => {
+    return (await docker(['info', '--format', '{{.LiveRestoreEnabled}}'])) === String(on);
+  });
+}
+
+async function reload(): Promise<void> {
+  process.kill(Number(await readFile(PID_FILE, 'utf8')), 'SIGHUP');
+}
+
+async function stopAndStart(): Promise<void> {
   if (existsSync('/run/systemd/system')) {
     await execa('systemctl', ['restart', 'docker'], { timeout: STOP_MS + START_MS });
     return;

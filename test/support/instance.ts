@@ -6,16 +6,22 @@ import { createInterface } from 'node:readline';
 import type { State } from '../../deployer/contract.ts';
 import { eventually } from './containers.ts';
 
-const SERVER = join(import.meta.dirname, '../fixtures/server.ts');
+const FIXTURES = join(import.meta.dirname, '../fixtures');
 
-/** One instance of test/fixtures/server.ts on this host, without a container: supervisor and children for real. */
+/** One instance of a script of test/fixtures on this host, without a container: supervisor and children for real. */
 export class HostInstance implements AsyncDisposable {
   readonly process: ChildProcess;
   readonly socket: string;
   readonly #hasRecord: boolean;
   output = '';
 
-  constructor(dir: string, port: number, release: string, env: Record<string, string> = {}) {
+  constructor(
+    dir: string,
+    port: number,
+    release: string,
+    env: Record<string, string> = {},
+    script = 'server',
+  ) {
     this.socket = join(dir, `${release || 'initial'}-${Math.random().toString(36).slice(2, 8)}.sock`);
     const own = {
       RELEASE: release,
@@ -25,7 +31,7 @@ export class HostInstance implements AsyncDisposable {
       CONTROL_SOCKET: this.socket,
     };
     this.#hasRecord = (env.RUN_DIR ?? dir) !== '';
-    this.process = spawn(process.execPath, [SERVER], {
+    this.process = spawn(process.execPath, [join(FIXTURES, `${script}.ts`)], {
       env: { ...process.env, WEB_CONCURRENCY: '2', DRAIN_TIMEOUT_MS: '5000', ...own, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

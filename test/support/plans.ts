@@ -1,7 +1,7 @@
 import { describePlan } from '../../deployer/core/describe.ts';
 import type { Observed } from '../../deployer/core/observe.ts';
 import { makePlan, type Desired, type PlanOptions } from '../../deployer/core/plan.ts';
-import type { Instance } from '../../deployer/engine/docker.ts';
+import type { Instance } from '../../deployer/engine/instance.ts';
 
 /** Plans as text, and what they are made from. */
 
@@ -48,7 +48,15 @@ export function words(
   more: Partial<PlanOptions> = {},
 ): string {
   return describePlan(
-    makePlan(desired, state, { park, keepMs: null, watchMs: 0, canary: null, hooks: [], ...more }),
+    makePlan(desired, state, {
+      park,
+      keepMs: null,
+      watchMs: 0,
+      canary: null,
+      hooks: [],
+      migrate: null,
+      ...more,
+    }),
   )
     .split('\n')
     .map((line) => (line.startsWith('  ') ? `  ${line.slice(2, 46).trim()}` : line))

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { parse } from 'yaml';
+import { load } from 'js-yaml';
 import { startAddons, type Addons } from './addons.ts';
 import type { DynoOptions } from './dyno.ts';
 import { parseProcfile } from './procfile.ts';
@@ -43,7 +43,7 @@ export async function pushApp(): Promise<Platform> {
   stack.defer(async () => await (await starting.catch(() => null))?.[Symbol.asyncDispose]());
   const remote = await push(folder);
   const checkout = await checkOut(remote, join(folder, 'image'));
-  const manifest = parse(await readFile(join(checkout, 'heroku.yml'), 'utf8')) as HerokuYml;
+  const manifest = load(await readFile(join(checkout, 'heroku.yml'), 'utf8')) as HerokuYml;
   const procfile = parseProcfile(await readFile(join(checkout, 'Procfile'), 'utf8'));
   stack.defer(async () => await removeImage());
   const dockerfile = join(checkout, manifest.build.docker.web);

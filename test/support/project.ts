@@ -37,14 +37,15 @@ export class Project implements AsyncDisposable {
     this.port = port;
   }
 
-  /** Copies the files and brings the stack up with `image`; `variables` go into its `.env`, `edit` changes compose.yaml. */
+  /** Copies the files to a folder in `parent` and brings the stack up with `image`; `variables` go into its `.env`, `edit` changes compose.yaml. */
   static async up(
     image: string,
     variables: Record<string, string> = {},
     edit: (composeText: string) => string = (text) => text,
+    parent = tmpdir(),
   ): Promise<Project> {
     const name = `t${process.pid}-${randomBytes(3).toString('hex')}`;
-    const folder = await mkdtemp(join(tmpdir(), 'tasuki-project-'));
+    const folder = await mkdtemp(join(parent, 'tasuki-project-'));
     const port = await freePort();
     const compose = await readFile(join(ROOT, 'compose.yaml'), 'utf8');
     // Most tests deploy many times; those of the watch ask for it.

@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
-import { parse, stringify } from 'yaml';
+import { dump } from 'js-yaml';
 import { loadConfig, type Config, type ProjectOptions } from '../../deployer/config.ts';
 import { DeployError, EXIT } from '../../deployer/errors.ts';
+import { parseYaml } from '../../deployer/yaml.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const GOOD = await readFile(join(ROOT, 'compose.yaml'), 'utf8');
@@ -19,9 +20,9 @@ interface Shape {
 
 /** The shipped file with something changed. */
 function edited(edit: (shape: Shape) => void): string {
-  const shape = parse(GOOD, { merge: true }) as Shape;
+  const shape = parseYaml(GOOD) as Shape;
   edit(shape);
-  return stringify(shape);
+  return dump(shape);
 }
 
 describe('a project', () => {
@@ -59,7 +60,7 @@ describe('a project', () => {
     return { exit: error.exit, code, text: [what, ...evidence].join('\n'), evidence, next };
   }
 
-  it('as it is shipped is accepted, with every setting at its default', async () => {
+  it('as it is shipped is accepted, with every other setting at its default', async () => {
     const { settings, project, image, files, envFile, directory } = await load({ 'compose.yaml': GOOD });
     assert.match(project, /^shop\d+$/);
     assert.equal(image, 'app:v1');
@@ -74,6 +75,8 @@ describe('a project', () => {
       timeout: 60_000,
       'drain-timeout': 30_000,
       settle: 100,
+      migrate: ['migrate'],
+      'migrate-timeout': 600_000,
       links: [],
       watch: 5000,
       park: true,

@@ -10,7 +10,7 @@ import {
   judgeVisible,
   sortOut,
 } from '../../deployer/doctor/project.ts';
-import type { Instance } from '../../deployer/engine/docker.ts';
+import type { Instance } from '../../deployer/engine/instance.ts';
 
 const fix = { what: 'mend it', safe: true, do: async () => {} };
 const lack = { why: 'no', detail: 'no compose.yaml here', advice: 'go there' };

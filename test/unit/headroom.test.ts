@@ -5,7 +5,8 @@ import { shortage, startsOf, type Need, type Room } from '../../deployer/core/he
 import { makePlan } from '../../deployer/core/plan.ts';
 import { measureRoom, requireRoom, usedMemory } from '../../deployer/core/room.ts';
 import type { Config } from '../../deployer/config.ts';
-import type { Engine, Instance } from '../../deployer/engine/docker.ts';
+import type { Engine } from '../../deployer/engine/docker.ts';
+import type { Instance } from '../../deployer/engine/instance.ts';
 import { deploySchema } from '../../deployer/schema.ts';
 import { formatSize, parseSize } from '../../deployer/size.ts';
 
@@ -77,7 +78,7 @@ const observed = {
   url: null,
   remembered: 'r1',
 };
-const options = { keepMs: null, watchMs: 0, canary: null, hooks: [] };
+const options = { keepMs: null, watchMs: 0, canary: null, hooks: [], migrate: null };
 const next = {
   kind: 'deploy',
   release: 'r2',

@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
-import { parse } from 'yaml';
+import { load } from 'js-yaml';
 import * as z from 'zod';
 import { loadConfig, ROLES } from '../../app/config.ts';
 import { parseProcfile } from '../support/procfile.ts';
@@ -94,7 +94,7 @@ const HEROKU_YML = z.strictObject({
 });
 
 const appJson = APP_JSON.parse(JSON.parse(read('app.json')));
-const herokuYml = HEROKU_YML.parse(parse(read('heroku.yml')));
+const herokuYml = HEROKU_YML.parse(load(read('heroku.yml')));
 const procfile = parseProcfile(read('Procfile'));
 
 void test('a key that the format does not know would be noticed', () => {

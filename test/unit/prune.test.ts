@@ -7,7 +7,8 @@ import { describePruned, pruneAfter, removeImages } from '../../deployer/core/pr
 import { deploySchema } from '../../deployer/schema.ts';
 import type { DeployEvent } from '../../deployer/events.ts';
 import { describeImage, lastImages, oldImages, repositoryOf } from '../../deployer/core/prune.ts';
-import type { Engine, Instance } from '../../deployer/engine/docker.ts';
+import type { Engine } from '../../deployer/engine/docker.ts';
+import type { Instance } from '../../deployer/engine/instance.ts';
 import { removeImage, type HeldImage } from '../../deployer/engine/images.ts';
 import type { HistoryEntry } from '../../deployer/store/history.ts';
 

@@ -126,14 +126,14 @@ describe('the journal', () => {
 
   it('of no run, and of a run that came to its end, tells of no interruption', async () => {
     assert.equal(await readInterruption(dir), null);
-    const journal = await Journal.begin(dir);
+    const journal = Journal.begin(dir);
     for (const event of [begin, start, done, end]) journal.write(event);
     journal.close();
     assert.equal(await readInterruption(dir), null);
   });
 
   it('tells the step a killed run was in, or the last it had finished', async () => {
-    const journal = await Journal.begin(dir);
+    const journal = Journal.begin(dir);
     journal.write(begin);
     const expected = { command: 'deploy', release: 'r2', image: 'app:v2' };
     const told = async (): Promise<object> => {
@@ -150,7 +150,7 @@ describe('the journal', () => {
   });
 
   it('is readable however much of its last line a crash has left', async () => {
-    const journal = await Journal.begin(dir);
+    const journal = Journal.begin(dir);
     for (const event of [begin, start, done]) journal.write(event);
     journal.close();
     const text = await readFile(file(), 'utf8');
@@ -164,7 +164,7 @@ describe('the journal', () => {
 
   it('is begun anew by the next run, and does not hold progress', async () => {
     for (const event of [begin, { ...begin, release: 'r3' }]) {
-      const journal = await Journal.begin(dir);
+      const journal = Journal.begin(dir);
       journal.write(event);
       journal.write({ type: 'progress', id: 'pull', text: '12 MB' });
       journal.close();

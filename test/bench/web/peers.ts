@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
-import { parse, stringify } from 'yaml';
+import { dump } from 'js-yaml';
 import { proxyVariables } from '../../../setup/stand-ins.ts';
+import { parseYaml } from '../../../deployer/yaml.ts';
 
 /** The peers of the benchmark: their images, and their place in the stack beside ours. */
 
@@ -50,7 +51,7 @@ async function build(tag: string, folder: string, ...options: string[]): Promise
  * same kernel settings, behind the proxy as shipped, with the app's limits.
  */
 export function withPeers(composeText: string): string {
-  const compose = parse(composeText, { merge: true }) as Compose;
+  const compose = parseYaml(composeText) as Compose;
   const kept = Object.entries(compose.services).filter(([name]) => OURS.includes(name));
   const services = Object.fromEntries(kept);
   const { app = {} } = services;
@@ -78,7 +79,7 @@ export function withPeers(composeText: string): string {
   };
   for (const [name, service] of Object.entries(peers))
     Object.assign(services, behind(name, service, services));
-  return stringify({ ...compose, services });
+  return dump({ ...compose, services });
 }
 
 /** A pod and a proxy like ours, and the peer behind them. */

@@ -1,0 +1,109 @@
+import { randomBytes } from 'node:crypto';
+import { rmSync } from 'node:fs';
+import { rename } from 'node:fs/promises';
+import http from 'node:http';
+import net from 'node:net';
+import type { Children } from './children.ts';
+import type { Child } from './handle.ts';
+import { HandoverError, type DoorName, type ServeOptions } from './protocol.ts';
+import { Serial } from './serial.ts';
+
+/**
+ * A way to this instance beside the public port: a unix socket in the run folder, to which the proxy connects. This is the
+ * supervisor's side: one child answers, and one that replaces a child takes the socket over.
+ */
+export class Door {
+  readonly #name: DoorName;
+  readonly #children: Children;
+  readonly #serial = new Serial(() => {}); // who asked is told
+  #path: string | null = null;
+
+  constructor(name: DoorName, children: Children) {
+    this.#name = name;
+    this.#children = children;
+  }
+
+  get isOpen(): boolean {
+    return this.#path !== null;
+  }
+
+  /** Opens the door at a path, in place of where it was; null shuts it. */
+  lead(path: string | null): Promise<void> {
+    return this.#serial.run(async () => {
+      if (path === this.#path) return;
+      if (this.#path) await this.#shut();
+      if (!path) return;
+      const [child] = this.#children.alive;
+      if (!child) throw new HandoverError('NO_CHILD', 'no child is ready');
+      await child.ask({ do: 'door', name: this.#name, path });
+      this.#path = path;
+    });
+  }
+
+  /** For a child that joins: whichever was told last is behind the socket. */
+  async join(child: Child): Promise<void> {
+    if (this.#path) await child.ask({ do: 'door', name: this.#name, path: this.#path });
+  }
+
+  /** Takes the name of a preview away at once; the children that answer under it end soon. */
+  remove(): void {
+    // That of the stand-in may be another instance's by now, and without a server nobody gets in anyway.
+    if (this.#path && this.#name === 'preview') rmSync(this.#path, { force: true });
+    this.#path = null;
+  }
+
+  async #shut(): Promise<void> {
+    this.remove();
+    await this.#children.askAll({ do: 'door', name: this.#name, path: null });
+  }
+}
+
+/** A child's side: the server behind the socket. Every answer ends its connection: none is idle when the child leaves. */
+export class DoorServer {
+  readonly #listener: http.RequestListener;
+  readonly #upgrade: ServeOptions['upgrade'];
+  #server: http.Server | null = null;
+
+  constructor(listener: http.RequestListener, upgrade: ServeOptions['upgrade']) {
+    this.#upgrade = upgrade;
+    this.#listener = (req, res) => {
+      res.shouldKeepAlive = false;
+      listener(req, res);
+    };
+  }
+
+  /** Takes the name over from whoever has it, by rename: between the two there is no moment without one. */
+  async open(path: string): Promise<void> {
+    void this.close(0);
+    const server = http.createServer(this.#listener);
+    if (this.#upgrade) server.on('upgrade', this.#upgrade);
+    // A server that closes removes the name it was bound to, which is then nobody's any more.
+    const own = `${path}.${randomBytes(4).toString('hex')}`;
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      // To connect takes the right to write, and the proxy is another user.
+      server.listen({ path: own, readableAll: true, writableAll: true }, resolve);
+    });
+    await rename(own, path);
+    this.#server = server;
+  }
+
+  /** Lets nobody in any more, and gives those who are inside so many milliseconds. */
+  async close(deadlineMs: number): Promise<void> {
+    const server = this.#server;
+    this.#server = null;
+    if (!server) return;
+    const late = setTimeout(() => server.closeAllConnections(), deadlineMs);
+    await new Promise((resolve) => server.close(resolve));
+    clearTimeout(late);
+  }
+}
+
+/** Whether somebody listens on a unix socket. */
+export function inUse(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = net.connect(path);
+    socket.once('connect', () => (socket.destroy(), resolve(true)));
+    socket.once('error', () => resolve(false));
+  });
+}

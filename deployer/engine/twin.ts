@@ -1,0 +1,51 @@
+import type Docker from 'dockerode';
+import { type Engine } from './docker.ts';
+import { HELD_LABEL, KEEP_VARIABLE, ONE_OFF_LABEL } from './instance.ts';
+
+/** What a twin is made for; at most one of them. */
+export interface Purpose {
+  /** Waits to be admitted: the token of its preview. */
+  held?: string;
+  /** Stays warm, and answers in place of the release that serves while that is dead; until a time, or for ever. */
+  parked?: { until: Date | null };
+  /** Does this once, and nothing else. */
+  command?: string[];
+}
+
+/** What the deployer decides on a twin, and so must not be taken over from the container it is made of. */
+const OWN = /^(RELEASE|KEEP_UNTIL|STAND_IN)=/;
+
+/**
+ * Makes a twin of a container that Compose does not see: the same in everything but its name, its release variable, what its
+ * purpose needs, and the label by which Compose leaves one-off containers alone. Gives its id; it does not run yet.
+ */
+export async function createTwin(
+  { docker }: Engine,
+  of: Docker.ContainerInspectInfo,
+  name: string,
+  release: string,
+  { held, parked, command }: Purpose,
+): Promise<string> {
+  const until = parked?.until;
+  const own = [
+    `RELEASE=${release}`,
+    ...(parked ? ['STAND_IN=1'] : []),
+    ...(until ? [`${KEEP_VARIABLE}=${until.toISOString()}`] : []),
+  ];
+  const container = await docker.createContainer({
+    ...of.Config,
+    name,
+    // The pod owns these; the engine refuses them beside a shared namespace.
+    Hostname: '',
+    ExposedPorts: {},
+    Env: [...(of.Config.Env ?? []).filter((entry) => !OWN.test(entry)), ...own],
+    Labels: { ...of.Config.Labels, [ONE_OFF_LABEL]: 'True', ...(held && { [HELD_LABEL]: held }) },
+    HostConfig: {
+      ...of.HostConfig,
+      ...(until && { RestartPolicy: { Name: 'on-failure' } }), // it ends by itself, and the engine lets it
+      ...(command && { RestartPolicy: { Name: 'no' } }),
+    },
+    ...(command && { Cmd: command, Healthcheck: { Test: ['NONE'] } }),
+  });
+  return container.id;
+}

@@ -1,4 +1,3 @@
-import { setPriority } from 'node:os';
 import { parseCli, type Flags } from './cli.ts';
 import { canaryOf } from './canary-flags.ts';
 import { DeployError, EXIT, toDeployError, type ExitCode } from './errors.ts';
@@ -56,17 +55,7 @@ function foreseen(error: unknown): DeployError | null {
 // The engine's client calls url.parse() for a DOCKER_HOST: nothing a user of `deploy` can change.
 process.noDeprecation = true;
 
-/** A deploy is short and somebody waits for it: on a busy machine it goes first, where the system lets it (root). */
-function hurry(): void {
-  try {
-    setPriority(-10);
-  } catch {
-    // as any other process, then
-  }
-}
-
 async function main(): Promise<ExitCode> {
-  hurry();
   let renderer: Renderer = process.argv.includes('--json')
     ? jsonRenderer(output)
     : plainRenderer(output, { quiet: false, verbose: false });

@@ -9,7 +9,6 @@ import { Engine } from './engine/docker.ts';
 import { EXIT, toDeployError, type ExitCode } from './errors.ts';
 import type { Emit } from './events.ts';
 import { waitedFor } from './hooks/schema.ts';
-import { perform } from './perform.ts';
 import { readInterruption } from './store/journal.ts';
 import { Lock } from './store/lock.ts';
 import { stateFolder } from './store/paths.ts';
@@ -73,7 +72,9 @@ export async function change(
   const measuring = measureRoom(engine); // beside all that follows
   const config = await loadConfig(globals);
   if (globals.dryRun) return await dryRun(globals, config, { engine, measuring }, decide);
-  const pod = await requirePod(engine, config);
+  const finding = requirePod(engine, config);
+  const performing = import('./perform.ts'); // loads while the engine answers
+  const pod = await finding;
   const folder = await stateFolder(globals.env, config.project);
   return await underLock(globals, { engine, config, pod, command }, async () => {
     const [observed, interruption] = await Promise.all([observe(engine, config), readInterruption(folder)]);
@@ -85,6 +86,7 @@ export async function change(
       fitSchema(engine, observed, wish),
     ]);
     if (ahead) globals.emit({ type: 'notice', level: 'warn', text: ahead });
+    const { perform } = await performing;
     return await perform({ globals, config, engine, observed, folder, wish, options, start, url: pod.url });
   });
 }

@@ -1,4 +1,3 @@
-import { execa } from 'execa';
 import type { Config } from '../config.ts';
 import type { Observed } from '../core/observe.ts';
 import { Engine } from '../engine/docker.ts';
@@ -53,6 +52,7 @@ export async function deploy(globals: Globals, options: DeployOptions): Promise<
 
 /** The tag for the working tree: the short revision, with the time added when there are uncommitted changes. */
 async function revisionOf({ directory }: Config): Promise<{ revision: string; tag: string }> {
+  const { execa } = await import('execa'); // few deploys build
   const git = async (...args: string[]): Promise<string> =>
     (await execa('git', args, { cwd: directory, timeout: 10_000, stdin: 'ignore' })).stdout.trim();
   try {

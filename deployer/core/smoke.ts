@@ -5,6 +5,7 @@ import type { SmokeCheck } from '../smoke/schema.ts';
 import { visit, type Answer } from '../smoke/visit.ts';
 import { explainRefusal, failedRelease, within, type Context } from './context.ts';
 import type { Of } from './plan.ts';
+import { whyItCrashes } from './steady.ts';
 
 /** The header by which the proxy leads a request to a release that is not admitted yet. */
 export const PREVIEW_HEADER = 'x-tasuki-preview';
@@ -88,6 +89,8 @@ async function unexpected(
   answer: Answer | null,
   context: Context,
 ): Promise<DeployError> {
+  const crashes = await whyItCrashes(context);
+  if (crashes) return crashes;
   const first = answer?.body.trim().split('\n')[0]?.slice(0, 200);
   return await failedRelease(context, {
     code: 'SMOKE_FAILED',

@@ -1,4 +1,3 @@
-import type { State } from '../contract.ts';
 import { DeployError } from '../errors.ts';
 import { multiplyWeight } from '../engine/weight.ts';
 import { failedRelease, type Context } from './context.ts';
@@ -22,7 +21,7 @@ export function hurryBoot(context: Context, id: string): void {
  * its container again.
  */
 export async function steady(_step: Of<'steady'>, context: Context): Promise<string | void> {
-  const { sessions, next, standbySince, config } = context;
+  const { next, standbySince, config } = context;
   const restore = await context.weight;
   context.weight = null;
   if (restore && !(await restore())) {
@@ -36,12 +35,20 @@ export async function steady(_step: Of<'steady'>, context: Context): Promise<str
   const left = config.settings.settle - (performance.now() - standbySince);
   if (left > 0) await new Promise((resolve) => setTimeout(resolve, left));
   context.signal.throwIfAborted();
-  const session = await sessions.with(next?.id ?? '', next?.name);
-  const { restarts } = (await session.ask('state')) as State;
-  if (restarts === 0) return restore ? `its CPU weight is its own again` : undefined;
-  throw await failedRelease(context, {
+  const crashes = await whyItCrashes(context);
+  if (crashes) throw crashes;
+  return restore ? 'its CPU weight is its own again' : undefined;
+}
+
+/** The error for a release of which a process has ended since it was ready; null when none has. */
+export async function whyItCrashes(context: Context): Promise<DeployError | null> {
+  const { sessions, next } = context;
+  const state = next && (await sessions.stateOf(next.id));
+  const restarts = state?.restarts ?? 0;
+  if (state && restarts === 0) return null;
+  return await failedRelease(context, {
     code: 'CRASHES',
-    what: `the new release crashes after it is ready: ${restarts} of its processes ended by themselves`,
+    what: `the new release crashes after it is ready: ${state ? `${restarts} of its processes ended by themselves` : 'it has ended by itself'}`,
     next: 'correct what its last lines say, and deploy again',
   });
 }

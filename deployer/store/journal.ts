@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
+import { closeSync, fdatasync, fsyncSync, openSync, writeSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DeployEvent } from '../events.ts';
@@ -19,11 +19,15 @@ export interface Interruption {
 const FILE = 'journal.jsonl';
 
 /**
- * The journal of the run in progress: each intent before, each result after, one line each, synced before the next
- * thing happens. A torn last line is the only damage a crash can do, and the reader drops it.
+ * The journal of the run in progress: each intent before, each result after, one line each, written before the next thing
+ * happens, so that a killed run has told all of it. The disk has it a moment later: nothing waits for that. A torn last line
+ * is the only damage a power cut can do, and the reader drops it.
  */
 export class Journal {
   readonly #fd: number;
+  #syncing = false;
+  #again = false;
+  #closed = false;
 
   private constructor(fd: number) {
     this.#fd = fd;
@@ -37,11 +41,25 @@ export class Journal {
   write(event: DeployEvent): void {
     if (event.type === 'progress') return;
     writeSync(this.#fd, `${JSON.stringify({ at: new Date().toISOString(), ...event })}\n`);
-    if (event.type !== 'output') fsyncSync(this.#fd); // words that explain nothing need not cost the disk's time
+    this.#sync();
   }
 
   close(): void {
-    closeSync(this.#fd);
+    fsyncSync(this.#fd);
+    this.#closed = true;
+    if (!this.#syncing) closeSync(this.#fd);
+  }
+
+  /** One at a time; what is written meanwhile is for the next. */
+  #sync(): void {
+    if (this.#syncing) return void (this.#again = true);
+    this.#syncing = true;
+    this.#again = false;
+    fdatasync(this.#fd, () => {
+      this.#syncing = false;
+      if (this.#closed) closeSync(this.#fd);
+      else if (this.#again) this.#sync();
+    });
   }
 }
 

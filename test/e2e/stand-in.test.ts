@@ -46,9 +46,10 @@ describe('while the release that serves is dead', () => {
     t.diagnostic(judgement.summary);
     t.diagnostic(`the parked release answered ${report.byRelease['initial']?.answered ?? 0}`);
     assert.ok((report.byRelease['initial']?.answered ?? 0) > 50, 'it must have answered');
-    // A GET goes to the next; of an update that was sent nobody knows whether it was done, so nobody sends it again.
+    // A GET goes to the next. Of an update that was sent nobody knows whether it was done, so nobody sends it again; and an answer
+    // that had begun cannot be begun anew.
     for (const one of report.failures)
-      assert.deepEqual([one.method, one.error], ['POST', 'http-502'], JSON.stringify(one));
+      assert.match(`${one.method} ${one.error}`, /^(POST http-502|\w+ truncated)$/, JSON.stringify(one));
     assert.ok(report.failed < 50, 'all failures are among those looked at');
     assert.deepEqual([judgement.duplicated, judgement.missing, kernel], [[], [], []]);
   });

@@ -68,6 +68,7 @@ export const BOOT = `undone if anything fails
   start release r9
   wait until it is healthy in standby
   ask it for its pages through the proxy
+  see that it stays up
   admit r9
   see it answer through the proxy
 the switch

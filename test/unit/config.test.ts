@@ -75,6 +75,7 @@ describe('a project', () => {
       timeout: 60_000,
       'drain-timeout': 30_000,
       settle: 100,
+      'boot-weight': 8,
       migrate: ['migrate'],
       'migrate-timeout': 600_000,
       links: [],
@@ -228,12 +229,7 @@ describe('a project', () => {
     const { exitCode, stdout } = await execa('docker', ['compose', 'config', '--format', 'json'], options);
     return exitCode === 0 ? (JSON.parse(stdout) as { name: string }).name : null;
   }
-  const names: {
-    folder: string;
-    name?: string;
-    dot?: string;
-    env?: Record<string, string>;
-  }[] = [
+  const names: { folder: string; name?: string; dot?: string; env?: Record<string, string> }[] = [
     ...['plain', '_Foo', '--x-', 'Über App', 'my.app', 'A', '123', '日本', '__', 'a b_c-d', '.hidden'].map(
       (odd) => ({ folder: odd }),
     ),

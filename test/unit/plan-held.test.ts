@@ -8,7 +8,7 @@ describe('the plan of a deploy that is held', () => {
   const withHeld = { ...state, instances: [...state.instances, held] };
 
   it('stops before admission, out of the sight of Compose, and has no switch', () => {
-    const boot = BOOT.split('\n').slice(0, 5);
+    const boot = BOOT.split('\n').slice(0, 6);
     boot.splice(2, 0, '  hide r9 from Compose');
     assert.equal(words({ ...next, hold: true }, state), boot.join('\n'));
   });
@@ -21,7 +21,7 @@ describe('the plan of a deploy that is held', () => {
     assert.equal(
       words({ kind: 'admit', held }, withHeld),
       [
-        'undone if anything fails\n  wait until it is healthy in standby\n  admit r9\n  see it answer through the proxy',
+        'undone if anything fails\n  wait until it is healthy in standby\n  see that it stays up\n  admit r9\n  see it answer through the proxy',
         'the switch\n  promote r9',
         'after it\n  write app:r9 to .env\n  drain r2\n  start r9 where Compose sees it\n  park r2',
         '  retire app-2\n  retire parked-r1\n  retire held-r9',

@@ -31,7 +31,7 @@ describe('the plan of a deploy', () => {
     const shares = words(next, state, true, { canary: { percents: [5, 25], ms: 60_000 } });
     assert.match(
       shares,
-      /pages through the proxy\n {2}share out 5 %.*\n {2}admit r9\n {2}compare 5 %.*\n {2}share out 25 %.*\n {2}compare 25 %.*\n {2}share new connections evenly\n {2}see it answer/,
+      /stays up\n {2}share out 5 %.*\n {2}admit r9\n {2}compare 5 %.*\n {2}share out 25 %.*\n {2}compare 25 %.*\n {2}share new connections evenly\n {2}see it answer/,
     );
     assert.doesNotMatch(
       words(next, observed(null, [], []), true, { canary: { percents: [5], ms: 1 } }),
@@ -46,6 +46,16 @@ describe('the plan of a deploy', () => {
   it('leaves the stopped container of the serving release alone until another serves', () => {
     const state = observed('r1', [], [instance('app-1', 'r1', stopped)]);
     assert.equal(words(next, state), `${BOOT}\n  retire app-1`);
+  });
+
+  it('migrates the database before the release is started, when the image has a command for it', () => {
+    const state = observed('r1', [], [instance('app-1', 'r1')]);
+    assert.match(
+      words(next, state, true, { migrate: ['migrate'] }),
+      /\n {2}create a container of app:r9\n {2}bring the database to its schema\n {2}start r/,
+    );
+    const to = instance('parked-r1', 'r1', hidden);
+    assert.doesNotMatch(words({ kind: 'rollback', to }, state, true, { migrate: ['migrate'] }), /database/);
   });
 
   it('pulls or builds the image first when that is needed', () => {

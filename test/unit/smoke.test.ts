@@ -52,7 +52,7 @@ describe('the smoke test', () => {
       timeoutMs: 5000,
       signal: new AbortController().signal,
       next: { id: 'c1', name: 'app-2' },
-      sessions: { with: () => Promise.resolve(session) },
+      sessions: { with: () => Promise.resolve(session), stateOf: () => Promise.resolve({ restarts: 0 }) },
       engine: { lastLines: () => Promise.resolve(['last words']), inspect: () => Promise.resolve(null) },
       config: { settings: deploySchema.parse(given) },
     };

@@ -1,8 +1,10 @@
+import net from 'node:net';
 import mysql, { type Pool, type PoolConnection, type ResultSetHeader, type RowDataPacket } from 'mysql2';
 import { createBreaker } from '../breaker.ts';
 import type { DatabaseConfig } from '../config.ts';
 import { Unavailable } from '../errors.ts';
 import { timed } from '../observe/context.ts';
+import { rememberingLookup } from './lookup.ts';
 
 /** Deadlines in milliseconds: a database that hangs costs a request this much, then it is answered 503. */
 const CONNECT_TIMEOUT_MS = 2000;
@@ -25,6 +27,7 @@ export interface Database {
 
 /** Opens nothing yet: the first statement does. */
 export function createDatabase(config: DatabaseConfig): Database {
+  const lookup = rememberingLookup();
   const pool = mysql.createPool({
     host: config.host,
     port: config.port,
@@ -36,7 +39,8 @@ export function createDatabase(config: DatabaseConfig): Database {
     maxIdle: config.pool,
     queueLimit: QUEUE_LIMIT,
     connectTimeout: CONNECT_TIMEOUT_MS,
-    enableKeepAlive: true,
+    stream: () =>
+      net.connect({ host: config.host, port: config.port, keepAlive: true, noDelay: true, lookup }),
     maxPreparedStatements: 256,
     charset: 'utf8mb4',
     timezone: 'Z',

@@ -16,8 +16,10 @@ export interface Cell {
   failed: RequestRecord[];
   failures: number;
   refused: number;
-  /** Updates that are lost, done twice, or acknowledged and not there; kernel counters that moved. */
+  /** Updates that were done twice, or acknowledged and are not there. */
   wrong: string[];
+  /** Kernel counters that moved and should not. */
+  kernel: string[];
   /** How the deploy ended: its exit code or the signal. */
   exit: string;
   /** The release that served at rest, before anybody did anything. */
@@ -79,7 +81,8 @@ export async function strikeAt(
     failed,
     failures: report.failed - refusals,
     refused: refusals || refused.length,
-    wrong: [...judgement.duplicated, ...judgement.missing, ...kernel],
+    wrong: [...judgement.duplicated, ...judgement.missing],
+    kernel,
     exit,
     serves,
     next,

@@ -43,12 +43,13 @@ function smallVolume(compose: string): string {
 /** Only what an instance had accepted when it was itself killed may fail; nothing may be done twice, or not be kept. */
 function isAsPromised(cell: Cell): boolean {
   const killed = / (SIGKILL|OOM)$/.test(cell.fault) && !cell.fault.startsWith('deployer');
-  const excused = cell.failed.every(
-    ({ method, error }) => killed && method === 'POST' && error === 'http-502',
+  // What was sent to it and may have been done is not sent again; an answer that had begun cannot be begun anew.
+  const excused = cell.failed.every(({ method, error }) =>
+    /^(POST http-502|\w+ truncated)$/.test(`${method} ${error}`),
   );
   return (
     cell.wrong.length === 0 &&
-    (cell.failures === 0 || excused) &&
+    (killed ? excused : cell.failures + cell.kernel.length === 0) &&
     !cell.serves.startsWith('NOT') &&
     !cell.next.includes('EXIT')
   );
@@ -75,7 +76,7 @@ await withSmallDisk(async (folder) => {
         );
         for (const { id, method, kind, error, release } of cell.failed)
           console.log(`      ${method} ${kind} ${id}: ${error} ${release}`);
-        for (const wrong of cell.wrong) console.log(`      ${wrong}`);
+        for (const wrong of [...cell.wrong, ...cell.kernel]) console.log(`      ${wrong}`);
       }
     }
   }

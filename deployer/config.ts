@@ -190,13 +190,20 @@ function checkServices(services: Record<string, Service | null>, settings: Deplo
   if (!app) return [`services.${service} is missing (x-deploy.service names it)`];
   if (!services[pod]) return [`services.${pod} is missing (x-deploy.pod names it)`];
   const problems: string[] = [];
-  if (!String(app.image).includes(`\${${IMAGE_VARIABLE}`)) {
-    problems.push(
-      `services.${service}.image must be \${${IMAGE_VARIABLE}:-your-image:tag}, so that a release can set it`,
-    );
-  }
-  if (!JSON.stringify(app.environment ?? '').includes(`\${${RELEASE_VARIABLE}`)) {
-    problems.push(`services.${service}.environment needs RELEASE: \${${RELEASE_VARIABLE}:-}`);
+  for (const name of [service, ...settings.workers]) {
+    const one = services[name];
+    if (!one) {
+      problems.push(`services.${name} is missing (x-deploy.workers names it)`);
+      continue;
+    }
+    if (!String(one.image).includes(`\${${IMAGE_VARIABLE}`)) {
+      problems.push(
+        `services.${name}.image must be \${${IMAGE_VARIABLE}:-your-image:tag}, so that a release can set it`,
+      );
+    }
+    if (!JSON.stringify(one.environment ?? '').includes(`\${${RELEASE_VARIABLE}`)) {
+      problems.push(`services.${name}.environment needs RELEASE: \${${RELEASE_VARIABLE}:-}`);
+    }
   }
   if (app.network_mode !== `service:${pod}`) {
     problems.push(`services.${service}.network_mode must be service:${pod}, so that releases share the port`);

@@ -124,6 +124,7 @@ function planOptions(globals: Globals, { settings }: Config, { command }: Wish):
     canary,
     hooks: globals.hooks ? waitedFor(settings.hooks, command) : [],
     migrate: settings.migrate ?? null,
+    workers: settings.workers,
   };
 }
 

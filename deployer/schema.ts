@@ -42,6 +42,8 @@ export const deploySchema = z.strictObject({
   service: defaultTo(z.string(), 'app'),
   /** The service that owns the network namespace and the published port. */
   pod: defaultTo(z.string(), 'pod'),
+  /** Services that take jobs, and are put on the release that serves. */
+  workers: defaultTo(z.array(z.string()), []),
   /** Asked on each child's private socket before admission; below 400 is healthy. */
   health: defaultTo(path, '/readyz'),
   /** Asked through the proxy during a deploy. */

@@ -231,9 +231,7 @@ export async function confirm({ release, loosen }: Of<'confirm'>, context: Conte
 export async function seat({ release, image, scale }: Of<'seat'>, context: Context): Promise<void> {
   const { engine, config, sessions, timeoutMs } = context;
   const before = context.next;
-  await createNext(context, release, () =>
-    createContainer(config, release, image, scale, new AbortController().signal),
-  );
+  await createNext(context, release, () => createContainer(config, { release, image, scale }));
   const made = context.next;
   context.next = before;
   if (!made) return;

@@ -52,6 +52,8 @@ export function describeStep(step: Step): string {
       return `park ${step.release}${step.keepMs === null ? '' : ` for ${formatDuration(step.keepMs)}`}`;
     case 'retire':
       return `retire ${step.id.slice('retire:'.length) || step.release}`;
+    case 'worker':
+      return `put ${step.service} on ${step.release}`;
     case 'weigh':
       return step.percent === null
         ? 'share new connections evenly'

@@ -28,6 +28,7 @@ export async function goBack(worse: Result, context: Context, from: string | nul
     canary: null,
     hooks: [],
     migrate: null,
+    workers: context.config.settings.workers,
   });
   const back = await execute(plan, { ...context, signal: new AbortController().signal });
   const steps = [...worse.steps, ...back.steps];

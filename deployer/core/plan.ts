@@ -23,6 +23,7 @@ export type Step = { id: string; cause: string } & (
   | { do: 'seat'; release: string; image: string; scale: number }
   | { do: 'park'; release: string; twinOf: string; keepMs: number | null }
   | { do: 'retire'; release: string; target: string }
+  | { do: 'worker'; service: string; release: string; image: string }
   | { do: 'weigh'; percent: number | null; targets: string[] }
   | { do: 'canary'; release: string; percent: number; ms: number; targets: string[] }
   | { do: 'watch'; release: string; ms: number }
@@ -70,6 +71,8 @@ export interface PlanOptions {
   canary: { percents: number[]; ms: number } | null;
   /** The operator's commands that a deploy waits for, of those that are configured. */
   hooks: HookName[];
+  /** Services that take jobs, and run the release that serves. */
+  workers: string[];
   /** The image's command that migrates the database, if it has one. */
   migrate: string[] | null;
 }
@@ -215,7 +218,11 @@ function afterPivot(
     });
   }
   const previous = leaving && leaving.release !== release ? leaving : null;
-  return [...steps, ...settle(release, previous, instances, { ...options, keep: null })];
+  const workers = options.workers.map((service): Step => {
+    const cause = 'new consumers first; the old ones finish or give back their jobs';
+    return { id: `worker:${service}`, do: 'worker', service, release, image, cause };
+  });
+  return [...steps, ...settle(release, previous, instances, { ...options, keep: null }), ...workers];
 }
 
 /** While tidying, the warm previous release is left as it is. */

@@ -12,6 +12,7 @@ import { fitSchema } from './schema-fit.ts';
 import { smoke } from './smoke.ts';
 import { hurryBoot, steady } from './steady.ts';
 import { watch } from './watch.ts';
+import { replaceWorker } from './workers.ts';
 import { readRecord } from './observe.ts';
 import type { Of, Step } from './plan.ts';
 
@@ -50,7 +51,7 @@ export const HANDLERS: { [Word in Step['do']]: Handler<Of<Word>> } = {
   create: {
     run: async ({ release, image, scale }, context) => {
       await createNext(context, release, () =>
-        createContainer(context.config, release, image, scale, context.signal),
+        createContainer(context.config, { release, image, scale }, context.signal),
       );
     },
     undo: async (_step, context) => {
@@ -159,6 +160,8 @@ export const HANDLERS: { [Word in Step['do']]: Handler<Of<Word>> } = {
     },
     undo: null,
   },
+
+  worker: { run: replaceWorker, undo: null },
 
   weigh: { run: weigh, undo: unweigh },
 

@@ -9,18 +9,24 @@ import { DeployError } from '../errors.ts';
 const CREATE_TIMEOUT_MS = 60_000;
 const BUILD_TIMEOUT_MS = 30 * 60_000;
 
+interface Created {
+  /** The service that is handed over, when it is not named. */
+  service?: string;
+  release: string;
+  image: string;
+  /** How many containers of the service there are then. */
+  scale: number;
+}
+
 /**
  * Lets Compose create one more container of the service, for `release` and `image`. Only Compose knows the labels and
  * the hash by which `docker compose up -d` will later recognise it; the others are left alone (`--no-recreate`).
  */
 export async function createContainer(
   config: Config,
-  release: string,
-  image: string,
-  scale: number,
-  signal: AbortSignal,
+  { service = config.settings.service, release, image, scale }: Created,
+  signal?: AbortSignal,
 ): Promise<void> {
-  const { service } = config.settings;
   const args = [
     'create',
     '--no-recreate',
@@ -38,7 +44,7 @@ export async function createContainer(
       // Compose lives for a tenth of a second: nothing need be collected before it ends.
       env: { GOGC: 'off', [IMAGE_VARIABLE]: image, [RELEASE_VARIABLE]: release },
       timeout: CREATE_TIMEOUT_MS,
-      cancelSignal: signal,
+      ...(signal && { cancelSignal: signal }),
       stdin: 'ignore',
       all: true,
     });

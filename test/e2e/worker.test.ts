@@ -1,16 +1,24 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { docker, eventually } from '../support/containers.ts';
-import { buildReleases, Project } from '../support/project.ts';
+import { buildFixture, buildReleases, Project } from '../support/project.ts';
 
-/** The service `worker` of the whole stack, beside deploys that are not its business. */
+/** As it is shipped, but not watched after each deploy. */
+const SHIPPED = readFileSync(new URL('../../compose.yaml', import.meta.url), 'utf8').replace(
+  '\nx-deploy:',
+  (line) => `${line}\n  watch: 0s #`,
+);
+
+/** The service `worker` of the whole stack, which each deploy takes along. */
 describe('the worker of the stack', { timeout: 400_000 }, () => {
   let project: Project;
   let image: string;
 
   before(async () => {
     [image = ''] = await buildReleases('v2');
-    project = await Project.up('tasuki-test:v1');
+    await buildFixture('worker-fails');
+    project = await Project.up('tasuki-test:v1', {}, () => SHIPPED);
   });
   after(async () => await project?.[Symbol.asyncDispose]());
 
@@ -41,30 +49,48 @@ describe('the worker of the stack', { timeout: 400_000 }, () => {
     assert.equal(await inspect('.Config.User'), 'node');
   });
 
-  it('stays through a deploy, which it does not confuse, and works for the new release', async () => {
-    const [former] = await project.containers('worker');
+  const running = async (): Promise<string[]> =>
+    (await project.containers('worker'))
+      .filter(({ state }) => state === 'running')
+      .map(({ image: of }) => of);
+
+  it('is put on the release that a deploy brings, the new one first, and every job is done', async () => {
+    const deployed = new AbortController();
+    const seen: number[] = [];
+    const watching = (async () => {
+      while (!deployed.signal.aborted) seen.push((await running()).length);
+    })();
+    const working = (async () => {
+      while (!deployed.signal.aborted) await batch();
+    })();
     await project.deployOk('--image', image);
-    await batch();
+    deployed.abort();
+    await Promise.all([watching, working]);
+    assert.equal(Math.min(...seen), 1, 'never none');
+    assert.equal(Math.max(...seen), 2, 'for a moment both');
+    assert.deepEqual(await running(), [image]);
     assert.deepEqual(await project.upChanges(), []);
-    const [now, ...more] = await project.containers('worker');
-    assert.deepEqual([now?.id, now?.image, more], [former?.id, 'tasuki-test:v1', []]);
-    const { record, instances } = await project.status();
-    assert.ok(instances.some(({ release }) => release === record?.serving));
-    assert.ok(instances.every(({ id }) => id !== former?.id));
     const { exitCode, stdout } = await project.deploy('doctor');
     assert.equal(exitCode, 0, stdout);
+    await batch();
   });
 
-  it('takes another image when it is told to, and nothing else changes', async () => {
-    const [app] = (await project.containers()).filter(({ state }) => state === 'running');
-    await project.compose('stop', 'worker');
-    assert.equal(await inspect('.State.ExitCode'), 0);
-    await project.setVariable('WORKER_IMAGE', image);
-    await project.compose('up', '-d', '--no-build', '--wait', 'worker');
-    assert.equal((await project.containers('worker'))[0]?.image, image);
-    await batch();
-    assert.ok((await project.containers()).some(({ id, state }) => id === app?.id && state === 'running'));
+  it('goes back with a rollback', async () => {
+    await project.deployOk('rollback');
+    assert.deepEqual(await running(), ['tasuki-test:v1']);
     assert.deepEqual(await project.upChanges(), []);
+    await batch();
+  });
+
+  it('that does not work leaves the one before at work, and the next deploy puts it right', async () => {
+    const { exitCode, stderr } = await project.deploy('--image', 'tasuki-test:worker-fails');
+    assert.equal(exitCode, 3, stderr);
+    assert.match(stderr, /the release serves, and its worker does not work: .* \(exit code 5\)/);
+    assert.match(stderr, /no queue today/, 'its own words');
+    assert.deepEqual(await running(), ['tasuki-test:v1']);
+    await batch();
+    await project.deployOk('--image', image);
+    assert.deepEqual(await running(), [image]);
   });
 
   it('(control) without it a batch stays undone', async () => {

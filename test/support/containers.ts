@@ -60,7 +60,6 @@ export async function startStack({ services = [], env = {} }: StackOptions = {})
   const port = await freePort();
   const variables = {
     TASUKI_IMAGE: APP_IMAGE,
-    WORKER_IMAGE: APP_IMAGE,
     TASUKI_RELEASE: '',
     ...env,
     HTTP_PORT: String(port),

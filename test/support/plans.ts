@@ -55,6 +55,7 @@ export function words(
       canary: null,
       hooks: [],
       migrate: null,
+      workers: [],
       ...more,
     }),
   )

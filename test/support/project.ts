@@ -48,9 +48,7 @@ export class Project implements AsyncDisposable {
     const folder = await mkdtemp(join(parent, 'tasuki-project-'));
     const port = await freePort();
     const compose = await readFile(join(ROOT, 'compose.yaml'), 'utf8');
-    // Most tests deploy many times; those of the watch ask for it.
-    const unwatched = compose.replace('\nx-deploy:', (line) => `${line}\n  watch: 0s #`);
-    await writeFile(join(folder, 'compose.yaml'), edit(unwatched));
+    await writeFile(join(folder, 'compose.yaml'), edit(brief(compose)));
     for (const part of ['proxy', 'pod']) await cp(join(ROOT, part), join(folder, part), { recursive: true });
     // Counted like any visitor's, but a load of one address must not be refused for being one.
     const own = {
@@ -228,6 +226,15 @@ export class Project implements AsyncDisposable {
     const format = '{{.Name}} {{.Id}} {{.State.StartedAt}} {{.State.Status}}';
     return (await docker(['inspect', '--format', format, ...ids.split('\n').filter(Boolean)])).split('\n');
   }
+}
+
+/** Most tests deploy many times: without a watch, and the worker stays as it is. Those of either ask for it. */
+function brief(compose: string): string {
+  return compose
+    .replace('\nx-deploy:', (line) => `${line}\n  watch: 0s #`)
+    .replace(/^ {2}workers:.*\n/m, '')
+    .replace(/(?<=^ {2}worker:\n {4}image: )\S+$/m, '${WORKER_IMAGE:-app:v1}')
+    .replace(/(?<=^ {2}worker:\n(?:(?: {4}.*)?\n)*?) {6}RELEASE:.*\n/m, '');
 }
 
 /** What `deploy status --json` prints. */

@@ -69,6 +69,7 @@ describe('a project', () => {
     assert.deepEqual(settings, {
       service: 'app',
       pod: 'pod',
+      workers: ['worker'],
       health: '/readyz',
       probe: '/healthz',
       ctl: ['node', 'ctl'],
@@ -172,10 +173,11 @@ describe('a project', () => {
   });
 
   it('knows every image that a service may be made of, whatever wins now', async () => {
-    const files = { 'compose.yaml': GOOD, '.env': 'TASUKI_IMAGE=app:v7\n' };
-    const { named } = await load(files, { env: { TASUKI_IMAGE: 'app:v9', WORKER_IMAGE: 'app:v2' } });
+    const own = GOOD.replace('redis:8.0', '${REDIS_IMAGE:-redis:8.0}');
+    const files = { 'compose.yaml': own, '.env': 'TASUKI_IMAGE=app:v7\n' };
+    const { named } = await load(files, { env: { TASUKI_IMAGE: 'app:v9', REDIS_IMAGE: 'redis:9' } });
     const services = ['debian:trixie-slim', 'node:26-trixie-slim', 'nginx:1.30', 'mysql:9.7', 'redis:8.0'];
-    assert.deepEqual(named.toSorted(), [...services, 'app:v1', 'app:v2', 'app:v7', 'app:v9'].toSorted());
+    assert.deepEqual(named.toSorted(), [...services, 'app:v1', 'app:v7', 'app:v9', 'redis:9'].toSorted());
   });
 
   it('is looked for under the four names of Compose, the first of them first', async () => {

@@ -177,6 +177,7 @@ describe('over 500 states, whatever earlier runs have left,', () => {
       canary: null,
       hooks: [],
       migrate: null,
+      workers: [],
     });
 
     it(`a deploy ends with one container for Compose and at most one parked, and never stops the one that serves (seed ${seed})`, () => {
@@ -188,7 +189,7 @@ describe('over 500 states, whatever earlier runs have left,', () => {
       const then = makePlan(
         next,
         { ...state, instances: tidied, remembered: state.record?.serving ?? null },
-        { park: true, keepMs: null, watchMs: 0, canary: null, hooks: [], migrate: null },
+        { park: true, keepMs: null, watchMs: 0, canary: null, hooks: [], migrate: null, workers: [] },
       );
       assert.deepEqual(then.tidy, [], 'tidying once is enough');
       assert.ok(![...then.reversible, then.pivot].some((step) => step?.do === 'retire'));

@@ -57,8 +57,8 @@ export function addCommands(program: Command, choose: (action: Action) => void):
     });
   program
     .command('resume')
-    .description('answer the requests that wait')
-    .action(() => choose(async (globals) => (await import('./commands/pause.ts')).resume(globals)));
+    .description('go on: answer the requests that wait, finish what a killed run left')
+    .action(() => choose(async (globals) => (await import('./commands/resume.ts')).resume(globals)));
   program
     .command('history')
     .argument('[release]', 'default: the last 20 runs; with a release, its runs in full')

@@ -30,17 +30,8 @@ export async function pause(globals: Globals, forMs = USUAL_MS, limit = USUAL_LI
   return EXIT.done;
 }
 
-/** `deploy resume`: answers the requests that wait. */
-export async function resume(globals: Globals): Promise<ExitCode> {
-  await tellServing(globals, 'resume', {});
-  globals.print(
-    globals.json ? JSON.stringify({ v: 1, type: 'pause', on: false }) : 'requests are answered again',
-  );
-  return EXIT.done;
-}
-
 /** Tells every instance of the release that serves; gives the number of their children. */
-async function tellServing(globals: Globals, command: string, args: object): Promise<number> {
+export async function tellServing(globals: Globals, command: string, args: object): Promise<number> {
   const { config, engine, observed } = await open(globals);
   const serving = servingInstances(observed);
   if (serving.length === 0) {

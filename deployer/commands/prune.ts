@@ -1,25 +1,16 @@
 import { loadConfig } from '../config.ts';
-import { Sessions, type Context } from '../core/context.ts';
 import { describeStep } from '../core/describe.ts';
-import { tidyUp } from '../core/execute.ts';
-import { observe, requirePod, type Observed } from '../core/observe.ts';
-import { Baseline } from '../core/watch.ts';
-import { planTidy, type Step } from '../core/plan.ts';
+import { finish, planFinish } from '../core/finish.ts';
+import { observe, requirePod } from '../core/observe.ts';
+import type { Step } from '../core/plan.ts';
 import { gatherPruneFacts, removeImages, type Pruned } from '../core/prune-images.ts';
 import { describeImage, oldImages, type OldImage } from '../core/prune.ts';
 import { Engine } from '../engine/docker.ts';
 import { EXIT, type ExitCode } from '../errors.ts';
-import { performerOf } from '../performer.ts';
-import { Probe } from '../probe.ts';
-import { explain, underLock, type Globals } from '../run.ts';
+import { underLock, type Globals } from '../run.ts';
 import { countOf, formatSize } from '../size.ts';
-import { Journal, readInterruption } from '../store/journal.ts';
+import { readInterruption } from '../store/journal.ts';
 import { stateFolder } from '../store/paths.ts';
-
-/** A release that is held waits for its own orders. */
-function withoutHeld(observed: Observed): Observed {
-  return { ...observed, instances: observed.instances.filter((one) => one.held === null) };
-}
 
 /**
  * `deploy prune`: finishes what a killed run left, which removes containers that neither serve nor are parked, then
@@ -33,7 +24,8 @@ export async function prune(globals: Globals, keep?: number): Promise<ExitCode> 
   const where = { engine, config, folder };
   const count = keep ?? config.settings['keep-images'];
   if (globals.dryRun) {
-    const tidy = planTidy(withoutHeld(await observe(engine, config)));
+    const [observed, interruption] = await Promise.all([observe(engine, config), readInterruption(folder)]);
+    const tidy = planFinish(observed, config, interruption !== null);
     const images = oldImages(await gatherPruneFacts(where, targets(tidy)), count);
     globals.print(
       globals.json ? JSON.stringify({ v: 1, type: 'plan', tidy, images }) : describePrune(tidy, images),
@@ -43,36 +35,7 @@ export async function prune(globals: Globals, keep?: number): Promise<ExitCode> 
   const interrupt = new AbortController();
   globals.onInterrupt(() => interrupt.abort());
   return await underLock(globals, { engine, config, pod, command: 'deploy prune' }, async () => {
-    const [observed, interruption] = await Promise.all([observe(engine, config), readInterruption(folder)]);
-    if (interruption) globals.emit({ type: 'notice', level: 'info', text: explain(interruption, observed) });
-    const sessions = new Sessions(engine, config.settings.ctl);
-    const context: Context = {
-      config,
-      engine,
-      observed,
-      sessions,
-      baseline: new Baseline(sessions, []),
-      url: pod.url,
-      revision: '',
-      performer: performerOf(globals.env),
-      env: globals.env,
-      failure: null,
-      standbySince: 0,
-      weight: null,
-      next: null,
-      probe: new Probe(pod.url),
-      emit: globals.emit,
-      signal: interrupt.signal,
-      timeoutMs: globals.timeoutMs ?? config.settings.timeout,
-      drainTimeoutMs: globals.drainTimeoutMs ?? config.settings['drain-timeout'],
-    };
-    const tidy = planTidy(withoutHeld(observed));
-    try {
-      await tidyUp({ tidy }, context);
-    } finally {
-      await sessions.endAll();
-    }
-    if (observed.record) Journal.begin(folder).close(); // nothing of a killed run is left to tell of
+    const tidy = await finish(globals, { ...where, url: pod.url }, interrupt.signal);
     const images = oldImages(await gatherPruneFacts(where), count);
     const pruned = images.length
       ? await removeImages(engine, images, globals.emit, interrupt.signal)

@@ -74,7 +74,9 @@ export async function status(globals: Globals): Promise<ExitCode> {
         : 'a dead deploy left its lock; the next deploy takes it over',
     );
   if (interruption && !lock?.alive)
-    print(`the last run (${interruption.command}) was killed; next: deploy again, it cleans up`);
+    print(
+      `the last run (${interruption.command}) was killed; next: deploy resume, or deploy again: both clean up`,
+    );
   return exit;
 }
 

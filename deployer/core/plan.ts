@@ -218,11 +218,21 @@ function afterPivot(
     });
   }
   const previous = leaving && leaving.release !== release ? leaving : null;
-  const workers = options.workers.map((service): Step => {
-    const cause = 'new consumers first; the old ones finish or give back their jobs';
-    return { id: `worker:${service}`, do: 'worker', service, release, image, cause };
-  });
-  return [...steps, ...settle(release, previous, instances, { ...options, keep: null }), ...workers];
+  const rest = settle(release, previous, instances, { ...options, keep: null });
+  return [...steps, ...rest, ...workerSteps(options.workers, release, image)];
+}
+
+/** Puts the services that take jobs on a release. */
+export function workerSteps(services: string[], release: string, image: string): Of<'worker'>[] {
+  const cause = 'new consumers first; the old ones finish or give back their jobs';
+  return services.map((service) => ({
+    id: `worker:${service}`,
+    do: 'worker',
+    service,
+    release,
+    image,
+    cause,
+  }));
 }
 
 /** While tidying, the warm previous release is left as it is. */

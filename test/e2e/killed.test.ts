@@ -125,6 +125,23 @@ describe('a deployer that is killed with SIGKILL', () => {
     assertNothingLost(result);
   });
 
+  it('after the switch, is finished by "deploy resume" without another deploy', async () => {
+    const { all } = await planOf(project, ['--image', V2]);
+    const { release } = await killAfter(project, ['--image', V2], all.indexOf('promote') + 1);
+    await atRest(project);
+    const { stdout } = await project.deployOk('resume');
+    assert.match(stdout, /was killed .*: its release serves; finishing what it left/);
+    const { instances, record, lock, interruption } = await project.status();
+    assert.deepEqual([record?.serving, lock, interruption], [release, null, null]);
+    assert.equal(instances.find((one) => one.visible)?.release, release);
+    assert.deepEqual(await project.upChanges(), []);
+    assert.match(
+      (await project.deployOk('resume')).stdout,
+      /^requests are answered$/m,
+      'again nothing is left',
+    );
+  });
+
   it('(control) the check sees two releases serving when one is admitted by hand, until its session ends', async () => {
     const parked = (await project.status()).instances.find((one) => !one.visible);
     assert.ok(parked);

@@ -1,0 +1,62 @@
+import type { Config } from '../config.ts';
+import type { Engine } from '../engine/docker.ts';
+import { performerOf } from '../performer.ts';
+import { Probe } from '../probe.ts';
+import { explain, type Globals } from '../run.ts';
+import { Journal, readInterruption } from '../store/journal.ts';
+import { Sessions, type Context } from './context.ts';
+import { tidyUp } from './execute.ts';
+import { observe, servingInstances, type Observed } from './observe.ts';
+import { planTidy, workerSteps, type Step } from './plan.ts';
+import { Baseline } from './watch.ts';
+
+/**
+ * What a killed run left to do, for the release that the record names: what is after the switch is finished, what is before it
+ * is cleaned up. A release that is held waits for its own orders.
+ */
+export function planFinish(observed: Observed, { settings }: Config, killed: boolean): Step[] {
+  const tidy = planTidy({ ...observed, instances: observed.instances.filter((one) => one.held === null) });
+  const serving = servingInstances(observed).at(-1);
+  return killed && serving
+    ? [...tidy, ...workerSteps(settings.workers, serving.release, serving.image)]
+    : tidy;
+}
+
+/** Does it, under the lock, and forgets the killed run. Gives what it did. */
+export async function finish(
+  globals: Globals,
+  { engine, config, url, folder }: { engine: Engine; config: Config; url: URL; folder: string },
+  signal: AbortSignal,
+): Promise<Step[]> {
+  const [observed, interruption] = await Promise.all([observe(engine, config), readInterruption(folder)]);
+  if (interruption) globals.emit({ type: 'notice', level: 'info', text: explain(interruption, observed) });
+  const sessions = new Sessions(engine, config.settings.ctl);
+  const context: Context = {
+    config,
+    engine,
+    observed,
+    sessions,
+    baseline: new Baseline(sessions, []),
+    url,
+    revision: '',
+    performer: performerOf(globals.env),
+    env: globals.env,
+    failure: null,
+    standbySince: 0,
+    weight: null,
+    next: null,
+    probe: new Probe(url),
+    emit: globals.emit,
+    signal,
+    timeoutMs: globals.timeoutMs ?? config.settings.timeout,
+    drainTimeoutMs: globals.drainTimeoutMs ?? config.settings['drain-timeout'],
+  };
+  const tidy = planFinish(observed, config, interruption !== null);
+  try {
+    await tidyUp({ tidy }, context);
+  } finally {
+    await sessions.endAll();
+  }
+  if (observed.record) Journal.begin(folder).close(); // nothing of a killed run is left to tell of
+  return tidy;
+}

@@ -1,7 +1,7 @@
 import type { DeployEvent } from '../../deployer/events.ts';
 import type { RequestRecord } from '../support/load/options.ts';
 import type { Project } from '../support/project.ts';
-import { atRest, follow } from '../support/steps.ts';
+import { atRest, follow, stepNamer } from '../support/steps.ts';
 import { STEADY, underLoad } from '../support/under-load.ts';
 import type { Fault, Scene } from './faults.ts';
 
@@ -47,9 +47,10 @@ export async function strikeAt(
     const deploy = project.spawnDeploy(['--image', image, '--watch', '2s', '--json']);
     const scene: Scene = { project, deploy, next: '', old, ended: () => over };
     let striking: Promise<boolean> | null = null;
+    const nameOf = stepNamer();
     await follow(deploy, (event: DeployEvent) => {
       if (event.type === 'begin') scene.next = event.release;
-      if (event.type !== 'step' || event.id !== step || event.status !== 'start') return;
+      if (event.type !== 'step' || event.status !== 'start' || nameOf(event.id) !== step) return;
       striking ??= fault.strike(scene).then(async (done) => {
         if (done) await fault.heal?.(scene);
         return done;

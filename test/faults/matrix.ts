@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { execa } from 'execa';
 import { buildReleases, Project } from '../support/project.ts';
-import { planOf } from '../support/steps.ts';
+import { planOf, stepNamer } from '../support/steps.ts';
 import { strikeAt, type Cell } from './cell.ts';
 import { FAULTS } from './faults.ts';
 
@@ -61,9 +61,10 @@ await withSmallDisk(async (folder) => {
   await project.deployOk('--image', v2);
   await project.deployOk('--image', v3);
   const { all } = await planOf(project, ['--image', v2, '--watch', '2s']);
+  const steps = all.map(stepNamer());
   let broken = 0;
   for (const fault of FAULTS.filter(({ name }) => values.fault?.includes(name) ?? true)) {
-    for (const step of all.filter((id) => values.step?.includes(id) ?? true)) {
+    for (const step of steps.filter((name) => values.step?.includes(name) ?? true)) {
       const cell = await strikeAt(project, fault, step, v2, v3);
       const fine = isAsPromised(cell);
       if (!fine) broken++;

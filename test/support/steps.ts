@@ -23,6 +23,15 @@ export async function planOf(project: Project, args: string[]): Promise<PlanIds>
   return { tidy: ids(plan.tidy), all: ids(all) };
 }
 
+/**
+ * Names steps alike in every run: a step about a container is called after its number, `retire 1`, since the container has
+ * another name each time. Made anew for each run; asked once for each step, in order.
+ */
+export function stepNamer(): (id: string) => string {
+  let retired = 0;
+  return (id) => (id.startsWith('retire:') ? `retire ${++retired}` : id);
+}
+
 /** Releases with an instance on the public port. */
 export function serving({ instances }: Status): string[] {
   return [...new Set(instances.filter((one) => one.state?.phase === 'serving').map((one) => one.release))];

@@ -16,8 +16,8 @@ export async function migrate({ release, image, command }: Of<'migrate'>, contex
   const { engine, config, next, emit } = context;
   const known = await schemaOfServing(context);
   const { schema } = (await imageFacts(engine, image)) ?? { schema: null };
-  if (schema !== null && known !== null && schema <= known)
-    return `left out: the release that serves knows schema ${known}`;
+  if (schema === null) return 'left out: the image says nothing of its schema (label tasuki.schema)';
+  if (known !== null && schema <= known) return `left out: the release that serves knows schema ${known}`;
   const made = next && (await engine.inspect(next.id));
   if (!made) throw new Error(`the container of ${release} is gone`);
   const name = `${config.project}-${config.settings.service}-migrate-${release}`;
@@ -32,7 +32,7 @@ export async function migrate({ release, image, command }: Of<'migrate'>, contex
       failed(`did not end in time`, formatDuration(ms)),
     );
     if (code !== 0) throw failed(`ended with exit code ${code}`);
-    return schema === null ? 'done' : `schema ${known ?? '?'} to ${schema}`;
+    return `schema ${known ?? '?'} to ${schema}`;
   } catch (error) {
     if (error instanceof DeployError) error.details.evidence = await lastWords(engine, { id, name });
     throw error;

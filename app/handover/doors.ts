@@ -3,7 +3,8 @@ import type { Children } from './children.ts';
 import { Door } from './door.ts';
 import type { Child } from './handle.ts';
 import { previewSocket } from './preview.ts';
-import type { Log } from './protocol.ts';
+import type { Log, Phase, ReleaseRecord, ServeOptions } from './protocol.ts';
+import { mayStandIn, readRecord } from './record.ts';
 
 const STAND_IN = 'stand-in.sock';
 
@@ -11,13 +12,18 @@ const STAND_IN = 'stand-in.sock';
 export class Doors {
   readonly #preview: Door;
   readonly #standIn: Door;
+  readonly #release: string;
   readonly #runDir: string | undefined;
+  /** Kept warm for it. */
+  readonly #isStandIn: boolean;
   readonly #log: Log;
 
-  constructor(children: Children, runDir: string | undefined, log: Log) {
+  constructor(children: Children, release: string, { runDir, standIn = false }: ServeOptions, log: Log) {
     this.#preview = new Door('preview', children);
     this.#standIn = new Door('stand-in', children);
+    this.#release = release;
     this.#runDir = runDir;
+    this.#isStandIn = standIn;
     this.#log = log;
   }
 
@@ -30,12 +36,19 @@ export class Doors {
     await this.#preview.lead(token === null ? null : await previewSocket(this.#runDir, token));
   }
 
-  /** Answers, or no longer answers, while nobody listens on the port; that it cannot costs a handover nothing. */
-  async standIn(on: boolean): Promise<void> {
-    if (!this.#runDir || on === this.#standIn.isOpen) return;
-    await this.#standIn.lead(on ? join(this.#runDir, STAND_IN) : null).catch((error: unknown) => {
+  /** Opens or shuts the second one, as it befits the phase and the record; that it cannot costs a handover nothing. */
+  async follow(phase: Phase, record: ReleaseRecord | null): Promise<void> {
+    const warm = phase === 'standby' ? this.#isStandIn : phase === 'draining' || phase === 'parked';
+    const open = warm && mayStandIn(this.#release, record);
+    if (!this.#runDir) return;
+    await this.#standIn.lead(open ? join(this.#runDir, STAND_IN) : null).catch((error: unknown) => {
       this.#log('warn', 'cannot stand in for the release that serves', { reason: String(error) });
     });
+  }
+
+  /** The same for an instance that is about to be in standby. */
+  async standInAtBoot(): Promise<void> {
+    if (this.#isStandIn && this.#runDir) await this.follow('standby', await readRecord(this.#runDir));
   }
 
   /** For a child that joins. */

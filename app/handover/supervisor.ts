@@ -15,7 +15,7 @@ import {
   type ServeOptions,
   type State,
 } from './protocol.ts';
-import { decideAtBoot, mayStandIn, readRecord, takeOver, watchRecord } from './record.ts';
+import { decideAtBoot, readRecord, takeOver, watchRecord } from './record.ts';
 import { Serial } from './serial.ts';
 import { Turnover } from './turnover.ts';
 import { isUnclaimed } from './unclaimed.ts';
@@ -57,7 +57,7 @@ export class Supervisor {
       this.#problem = describe(error).message;
       this.#changed();
     });
-    this.doors = new Doors(this.children, options.runDir, log);
+    this.doors = new Doors(this.children, release, options, log);
     this.manners = new Manners(this.children, this.#serial);
     this.#turnover = new Turnover({
       children: this.children,
@@ -79,6 +79,7 @@ export class Supervisor {
       if (!this.#stopped) throw error;
     });
     if (this.#stopped) return;
+    await this.doors.standInAtBoot(); // who finds it in standby may count on it
     this.#enter('standby');
     const { runDir } = this.#options;
     if (!runDir) return await this.#serial.run(() => this.#listen());
@@ -262,8 +263,7 @@ export class Supervisor {
   }
 
   #changed(): void {
-    if (this.#options.standIn && !this.#stopped)
-      void this.doors.standIn(this.#isWarm && mayStandIn(this.#release, this.#record));
+    if (!this.#stopped) void this.doors.follow(this.#phase, this.#record);
     this.watchers.tell();
   }
 }

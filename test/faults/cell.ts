@@ -26,6 +26,17 @@ export interface Cell {
   serves: string;
   /** What the next deploy said of it, and how it ended. */
   next: string;
+  /** What the deploy reported, with milliseconds since it began. */
+  log: string[];
+}
+
+/** An event in a few words; null for those that tell of no step. */
+function inWords(event: DeployEvent): string | null {
+  if (event.type === 'step')
+    return `${event.status} ${event.id}${'detail' in event ? `: ${event.detail}` : ''}`;
+  if (event.type === 'notice') return event.text;
+  if (event.type === 'error') return `error: ${event.error.what}`;
+  return event.type === 'end' ? `end: ${event.outcome}` : null;
 }
 
 /** Deploys `image`, strikes when the step begins, waits for rest, and lets the next deploy bring `then`. All of it under load. */
@@ -40,6 +51,7 @@ export async function strikeAt(
   let exit = '';
   let serves = '';
   let next = '';
+  const log: string[] = [];
   const { report, judgement, kernel } = await underLoad(project, STEADY, async (load) => {
     await load.until(({ answered }) => answered > 100, 30_000);
     const old = (await project.status()).record?.serving ?? '';
@@ -48,10 +60,14 @@ export async function strikeAt(
     const scene: Scene = { project, deploy, next: '', old, ended: () => over };
     let striking: Promise<boolean> | null = null;
     const nameOf = stepNamer();
+    const began = performance.now();
     await follow(deploy, (event: DeployEvent) => {
+      const words = inWords(event);
+      if (words) log.push(`${Math.round(performance.now() - began)} ms  ${words}`);
       if (event.type === 'begin') scene.next = event.release;
       if (event.type !== 'step' || event.status !== 'start' || nameOf(event.id) !== step) return;
       striking ??= fault.strike(scene).then(async (done) => {
+        log.push(`${Math.round(performance.now() - began)} ms  STRUCK`);
         if (done) await fault.heal?.(scene);
         return done;
       });
@@ -87,5 +103,6 @@ export async function strikeAt(
     exit,
     serves,
     next,
+    log,
   };
 }

@@ -75,8 +75,9 @@ await withSmallDisk(async (folder) => {
         console.log(
           `${fine ? 'ok ' : 'BAD'} | ${fault.name} | ${step} | ${what} | exit ${cell.exit} | ${cell.serves} serves | ${cell.next}`,
         );
-        for (const { id, method, kind, error, release } of cell.failed)
-          console.log(`      ${method} ${kind} ${id}: ${error} ${release}`);
+        for (const { id, method, kind, error, release, startMs } of cell.failed)
+          console.log(`      ${Math.round(startMs)} ms  ${method} ${kind} ${id}: ${error} ${release}`);
+        if (!fine) for (const line of cell.log) console.log(`      ${line}`);
         for (const wrong of [...cell.wrong, ...cell.kernel]) console.log(`      ${wrong}`);
       }
     }

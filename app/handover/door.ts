@@ -1,12 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
-import { rename } from 'node:fs/promises';
+import { rename, rm, stat } from 'node:fs/promises';
 import http from 'node:http';
 import net from 'node:net';
+import { setTimeout as wait } from 'node:timers/promises';
 import type { Children } from './children.ts';
 import type { Child } from './handle.ts';
 import { HandoverError, type DoorName, type ServeOptions } from './protocol.ts';
 import { Serial } from './serial.ts';
+
+/** More than a turn of the event loop that is busy answering. */
+const LET_IN_MS = 100;
 
 /**
  * A way to this instance beside the public port: a unix socket in the run folder, to which the proxy connects. This is the
@@ -58,11 +62,19 @@ export class Door {
   }
 }
 
+interface Open {
+  server: http.Server;
+  path: string;
+  /** Of the socket: by it, it is known whether the name still leads here. */
+  ino: number;
+}
+
 /** A child's side: the server behind the socket. Every answer ends its connection: none is idle when the child leaves. */
 export class DoorServer {
   readonly #listener: http.RequestListener;
   readonly #upgrade: ServeOptions['upgrade'];
-  #server: http.Server | null = null;
+  #open: Open | null = null;
+  #emptied: Promise<unknown> = Promise.resolve();
 
   constructor(listener: http.RequestListener, upgrade: ServeOptions['upgrade']) {
     this.#upgrade = upgrade;
@@ -84,15 +96,25 @@ export class DoorServer {
       // To connect takes the right to write, and the proxy is another user.
       server.listen({ path: own, readableAll: true, writableAll: true }, resolve);
     });
+    const { ino } = await stat(own);
     await rename(own, path);
-    this.#server = server;
+    this.#open = { server, path, ino };
   }
 
-  /** Lets nobody in any more, and gives those who are inside so many milliseconds. */
+  /** Lets nobody in any more, and gives those who are inside or at the door so many milliseconds; those of before too. */
   async close(deadlineMs: number): Promise<void> {
-    const server = this.#server;
-    this.#server = null;
-    if (!server) return;
+    const open = this.#open;
+    this.#open = null;
+    const before = this.#emptied;
+    this.#emptied = Promise.all([before, open && this.#empty(open, deadlineMs)]);
+    await this.#emptied;
+  }
+
+  async #empty({ server, path, ino }: Open, deadlineMs: number): Promise<void> {
+    const named = await stat(path).catch(() => null);
+    if (named?.ino === ino) await rm(path, { force: true }); // else it is another instance's by now
+    // A listener that closes resets whom it has not let in yet. Nobody comes any more, so they are soon all inside.
+    await wait(LET_IN_MS);
     const late = setTimeout(() => server.closeAllConnections(), deadlineMs);
     await new Promise((resolve) => server.close(resolve));
     clearTimeout(late);

@@ -66,6 +66,14 @@ export class Sessions {
     return session;
   }
 
+  /** The same with an instance that may have been started again meanwhile, where that is nothing to be told of. */
+  async anew(id: string): Promise<Session> {
+    const session = await this.with(id).catch(() => null);
+    if (session && !session.isOver) return session;
+    await this.end(id);
+    return await this.with(id);
+  }
+
   /** The state of an instance, or null when it cannot be asked. */
   async stateOf(id: string): Promise<State | null> {
     return await this.with(id)

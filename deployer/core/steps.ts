@@ -1,4 +1,4 @@
-import { IMAGE_VARIABLE, RELEASE_VARIABLE, type Drain } from '../contract.ts';
+import { IMAGE_VARIABLE, RELEASE_VARIABLE, type Drain, type State } from '../contract.ts';
 import { buildImage, createContainer } from '../engine/compose.ts';
 import { createTwin } from '../engine/twin.ts';
 import { DeployError, EXIT } from '../errors.ts';
@@ -237,10 +237,11 @@ function nameOf(context: Context, id: string): string {
 /** Waits until an instance has followed the record and drained; asks it to, should it not watch the record. */
 async function drained(id: string, context: Context): Promise<Drain | null> {
   const { drainTimeoutMs: deadlineMs } = context;
-  const session = await context.sessions.with(id);
   try {
+    const session = await context.sessions.anew(id); // one that is taken back for its crash boots again, and must stay off
     await session.ask('park', { deadlineMs }, deadlineMs + 5000);
-    return (await session.until((state) => state.phase === 'parked', deadlineMs + 5000)).drain;
+    const left = ({ phase }: State): boolean => phase !== 'serving' && phase !== 'draining';
+    return (await session.until(left, deadlineMs + 5000)).drain;
   } catch (error) {
     const info = await context.engine.inspect(id);
     if (!info?.State.Running) return null; // it died meanwhile: nothing listens, nothing to drain

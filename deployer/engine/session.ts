@@ -104,6 +104,11 @@ export class Session {
     }
   }
 
+  /** True when nothing can be asked any more: the instance has ended, or was started again. */
+  get isOver(): boolean {
+    return this.#closed !== null;
+  }
+
   end(): void {
     this.#channel.stream.end();
     this.#channel.stream.destroy();

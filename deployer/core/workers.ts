@@ -45,8 +45,11 @@ export async function replaceWorker(
 async function untilWell({ id, name }: Instance, { engine, config, timeoutMs }: Context): Promise<void> {
   const since = performance.now();
   for (;;) {
-    const state = (await engine.inspect(id))?.State;
+    const info = await engine.inspect(id);
+    const state = info?.State;
     const lived = performance.now() - since;
+    // To the engine, one that it starts again and again runs.
+    if (info?.RestartCount) throw unwell(`${name} ends by itself and is started again and again`, name);
     if (!state?.Running) throw unwell(`${name} ended by itself (exit code ${state?.ExitCode})`, name);
     if (state.Health ? state.Health.Status === 'healthy' : lived > config.settings.settle) return;
     if (lived > timeoutMs) throw unwell(`${name} was not healthy in time`, name, formatDuration(timeoutMs));

@@ -25,7 +25,8 @@ export async function replaceWorker(
   const before = await look();
   if (before.length === 0) return `left out: ${service} has no container`;
   const current = (all: Instance[]): Instance | undefined => all.findLast((one) => one.release === release);
-  if (!current(before)) await createContainer(config, { service, release, image, scale: before.length + 1 });
+  const isNew = !current(before);
+  if (isNew) await createContainer(config, { service, release, image, scale: before.length + 1 });
   const next = current(await look());
   if (!next) throw new Error(`Compose made no container of ${service} for release ${release}`);
   if (!next.running) await engine.start(next.id);
@@ -33,7 +34,7 @@ export async function replaceWorker(
     await untilWell(next, context);
   } catch (error) {
     const failure = await withLastWords(error, engine, next);
-    await engine.remove(next.id, next.stopTimeout); // it gives back what it has taken
+    if (isNew) await engine.remove(next.id, next.stopTimeout); // it gives back what it has taken
     throw failure;
   }
   const others = (await look()).filter(({ id }) => id !== next.id);
@@ -44,12 +45,15 @@ export async function replaceWorker(
 /** Waits until the engine calls it healthy, or, where it does not ask, until it has lived for the settling time. */
 async function untilWell({ id, name }: Instance, { engine, config, timeoutMs }: Context): Promise<void> {
   const since = performance.now();
+  let before: number | undefined;
   for (;;) {
     const info = await engine.inspect(id);
     const state = info?.State;
     const lived = performance.now() - since;
     // To the engine, one that it starts again and again runs.
-    if (info?.RestartCount) throw unwell(`${name} ends by itself and is started again and again`, name);
+    before ??= info?.RestartCount;
+    if (info && before !== undefined && info.RestartCount > before)
+      throw unwell(`${name} ends by itself and is started again and again`, name);
     if (!state?.Running) throw unwell(`${name} ended by itself (exit code ${state?.ExitCode})`, name);
     if (state.Health ? state.Health.Status === 'healthy' : lived > config.settings.settle) return;
     if (lived > timeoutMs) throw unwell(`${name} was not healthy in time`, name, formatDuration(timeoutMs));

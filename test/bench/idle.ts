@@ -27,7 +27,7 @@ type Figures = Map<string, number>;
 
 await buildReleases();
 const variables = Object.fromEntries(values.set.map((pair) => pair.split(/=(.*)/s) as [string, string]));
-await using project = await Project.up('tasuki-test:v1', variables);
+await using project = await Project.up('tasuki-test:v1', { variables });
 const engine = new Docker();
 const services = await runningServices();
 

@@ -20,7 +20,7 @@ for (const [mode, keepAlive, client] of [
   ['as shipped', '64', 'undici'],
   ['connection per request', '0', 'socket'],
 ] as const) {
-  await using project = await Project.up('tasuki-test:v1', { UPSTREAM_KEEPALIVE: keepAlive });
+  await using project = await Project.up('tasuki-test:v1', { variables: { UPSTREAM_KEEPALIVE: keepAlive } });
   const options = { ...SATURATING, keepAliveClient: client, maxSeconds: MAX_SECONDS };
   let times = { deploys: [0], rollbacks: [0] };
   const { report, judgement, kernel } = await underLoad(project, options, async (load) => {

@@ -59,7 +59,7 @@ describe('a bad release, deployed under load', () => {
     await buildReleases('v2');
     const kinds = [...BAD.map(({ kind }) => kind), 'ignores-sigterm', 'crashes-when-admitted'];
     await Promise.all(kinds.map((kind) => buildFixture(kind)));
-    project = await Project.up('tasuki-test:v1');
+    project = await Project.up('tasuki-test:v1', { hasty: true });
     const started = Promise.withResolvers<Load>();
     result = underLoad(project, STEADY, async (running) => {
       started.resolve(running);

@@ -30,14 +30,14 @@ describe('the loss prover reports losses', () => {
   it('without listener migration (tcp_migrate_req=0), and none with it, a connection to the app per request', async (t) => {
     const env = { UPSTREAM_KEEPALIVE: '0' };
     {
-      await using project = await Project.up('tasuki-test:v1', env);
+      await using project = await Project.up('tasuki-test:v1', { variables: env });
       const result = await handOvers(project);
       t.diagnostic(`with migration: ${result.judgement.summary}`);
       assertNothingLost(result);
     }
     const off = (text: string): string =>
       text.replace('net.ipv4.tcp_migrate_req: 1', 'net.ipv4.tcp_migrate_req: 0');
-    await using project = await Project.up('tasuki-test:v1', env, off);
+    await using project = await Project.up('tasuki-test:v1', { variables: env, edit: off });
     for (let attempt = 0; attempt < TRIES; attempt++) {
       const result = await handOvers(project);
       t.diagnostic(`without: ${result.judgement.summary}`);

@@ -15,7 +15,7 @@ for (const [mode, keepAlive, client] of [
     let images: string[];
     before(async () => {
       images = await buildReleases('v2', 'v3');
-      project = await Project.up('tasuki-test:v1', { UPSTREAM_KEEPALIVE: keepAlive });
+      project = await Project.up('tasuki-test:v1', { variables: { UPSTREAM_KEEPALIVE: keepAlive } });
     });
     after(async () => await project?.[Symbol.asyncDispose]());
 

@@ -15,7 +15,7 @@ describe('the history', () => {
   let other: string;
   before(async () => {
     const [v2 = '', v3 = ''] = await buildReleases('v2', 'v3');
-    project = await Project.up('tasuki-test:v1');
+    project = await Project.up('tasuki-test:v1', { hasty: true });
     tag = `tasuki-test:${project.name}`;
     const label = `org.opencontainers.image.revision=${REVISION}`;
     await execa('docker', ['build', '-q', '-t', tag, '--label', label, '-'], { input: `FROM ${v2}\n` });

@@ -19,7 +19,7 @@ describe('a deploy that is interrupted, or meets another', () => {
   before(async () => {
     good = await buildReleases('v2', 'v3');
     sick = await buildFixture('never-healthy');
-    project = await Project.up('tasuki-test:v1');
+    project = await Project.up('tasuki-test:v1', { hasty: true });
     await project.deployOk('--image', good[0] ?? '');
   });
   after(async () => await project?.[Symbol.asyncDispose]());

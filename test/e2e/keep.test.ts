@@ -10,7 +10,7 @@ describe('a parked release with an end to its time', { timeout: 300_000 }, () =>
   let project: Project;
   before(async () => {
     await buildReleases('v2', 'v3');
-    project = await Project.up('tasuki-test:v1');
+    project = await Project.up('tasuki-test:v1', { hasty: true });
   });
   after(async () => await project?.[Symbol.asyncDispose]());
 

@@ -71,7 +71,7 @@ describe('a deployer that is killed with SIGKILL', () => {
   let project: Project;
   before(async () => {
     await buildReleases('v2', 'v3');
-    project = await Project.up('tasuki-test:v1');
+    project = await Project.up('tasuki-test:v1', { hasty: true });
     await project.deployOk('--image', V2);
     await project.deployOk('--image', V3);
   });

@@ -10,7 +10,7 @@ describe('a release whose image knows more migrations than the one that serves',
   before(async () => {
     await buildReleases();
     await Promise.all(KINDS.map((kind) => buildFixture(kind)));
-    project = await Project.up('tasuki-test:v1');
+    project = await Project.up('tasuki-test:v1', { hasty: true });
   });
   after(async () => await project?.[Symbol.asyncDispose]());
 

@@ -39,9 +39,10 @@ describe('the operator', () => {
     const hooks = NAMES.map((name) => `    ${name}: { command: sh hook.sh, timeout: ${DEADLINE} }\n`).join(
       '',
     );
-    project = await Project.up('tasuki-test:v1', {}, (text) =>
-      text.replace(/^x-deploy:.*\n/m, (line) => `${line}  hooks:\n${hooks}`),
-    );
+    project = await Project.up('tasuki-test:v1', {
+      edit: (text) => text.replace(/^x-deploy:.*\n/m, (line) => `${line}  hooks:\n${hooks}`),
+      hasty: true,
+    });
     await writeFile(join(project.folder, 'hook.sh'), HOOK);
   });
   after(async () => await project?.[Symbol.asyncDispose]());

@@ -60,7 +60,7 @@ describe('an Express app of one’s own, made fit by the seven lines of docs/con
     await writeFile(join(source, 'Dockerfile'), DOCKERFILE);
     await writeFile(join(source, 'package.json'), JSON.stringify(PACKAGE));
     await docker(['build', '-q', '-t', 'tasuki-own:v1', source], 240_000);
-    project = await Project.up('tasuki-own:v1', {}, ownCompose);
+    project = await Project.up('tasuki-own:v1', { edit: ownCompose });
     await cp(source, project.folder, { recursive: true });
     const git = ['-c', 'user.name=test', '-c', 'user.email=test@example.test'];
     await execa('git', ['init', '-q'], { cwd: project.folder });

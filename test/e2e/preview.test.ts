@@ -34,9 +34,10 @@ describe('a release that is held before its users meet it', { timeout: 600_000 }
   before(async () => {
     await buildReleases('v2', 'v3');
     await Promise.all(['home-fails', 'broken-link'].map((kind) => buildFixture(kind)));
-    project = await Project.up('tasuki-test:v1', {}, (text) =>
-      text.replace('\n  health: /readyz', (line) => `${SMOKE}${line}`),
-    );
+    project = await Project.up('tasuki-test:v1', {
+      edit: (text) => text.replace('\n  health: /readyz', (line) => `${SMOKE}${line}`),
+      hasty: true,
+    });
   });
   after(async () => await project?.[Symbol.asyncDispose]());
 

@@ -63,9 +63,11 @@ describe('images of old releases', () => {
     await buildReleases();
     await docker(['tag', 'tasuki-test:v1', BASE]);
     await make('r0', 'r1', 'r2', 'r3', 'r4', 'r5', 'r6', 'r7');
-    project = await Project.up(`${REPOSITORY}:r0`, { WORKER_IMAGE: BASE }, (text) =>
-      text.replace(/^x-deploy:[^]*?\n\n/m, 'x-deploy: {watch: 0, keep-images: 7} # test\n\n'),
-    );
+    project = await Project.up(`${REPOSITORY}:r0`, {
+      variables: { WORKER_IMAGE: BASE },
+      edit: (text) => text.replace(/^x-deploy:[^]*?\n\n/m, 'x-deploy: {watch: 0, keep-images: 7} # test\n\n'),
+      hasty: true,
+    });
   });
   after(async () => {
     await project?.[Symbol.asyncDispose]();

@@ -18,7 +18,7 @@ describe('the worker of the stack', { timeout: 400_000 }, () => {
   before(async () => {
     [image = ''] = await buildReleases('v2');
     await buildFixture('worker-fails');
-    project = await Project.up('tasuki-test:v1', {}, () => SHIPPED);
+    project = await Project.up('tasuki-test:v1', { edit: () => SHIPPED, hasty: true });
   });
   after(async () => await project?.[Symbol.asyncDispose]());
 

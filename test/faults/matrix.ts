@@ -57,7 +57,7 @@ function isAsPromised(cell: Cell): boolean {
 
 const [v2 = '', v3 = ''] = await buildReleases('v2', 'v3');
 await withSmallDisk(async (folder) => {
-  await using project = await Project.up('tasuki-test:v1', {}, smallVolume, folder);
+  await using project = await Project.up('tasuki-test:v1', { edit: smallVolume, parent: folder });
   await project.deployOk('--image', v2);
   await project.deployOk('--image', v3);
   const { all } = await planOf(project, ['--image', v2, '--watch', '2s']);

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { appendFile, cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,6 +8,7 @@ import type { DeployEvent } from '../../deployer/events.ts';
 import { docker, freePort } from './containers.ts';
 import { commandQuery, type Query } from './ledger.ts';
 import { parseNetstat, type KernelCounters } from './load/kernel.ts';
+import { copyProject } from './project-files.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const DEPLOY = join(ROOT, 'bin/deploy');
@@ -20,6 +21,17 @@ export interface Run {
   stderr: string;
   /** The `--json` events, when they were asked for. */
   events: (DeployEvent & { at: string })[];
+}
+
+export interface ProjectOptions {
+  /** Go into its `.env`. */
+  variables?: Record<string, string>;
+  /** Changes its compose.yaml. */
+  edit?: (composeText: string) => string;
+  /** Where its folder is made. */
+  parent?: string;
+  /** For tests that deploy often and look at other things than drains: those are over sooner. */
+  hasty?: boolean;
 }
 
 /**
@@ -37,19 +49,15 @@ export class Project implements AsyncDisposable {
     this.port = port;
   }
 
-  /** Copies the files to a folder in `parent` and brings the stack up with `image`; `variables` go into its `.env`, `edit` changes compose.yaml. */
+  /** Copies the files and brings the stack up with `image`. */
   static async up(
     image: string,
-    variables: Record<string, string> = {},
-    edit: (composeText: string) => string = (text) => text,
-    parent = tmpdir(),
+    { variables = {}, edit = (text) => text, parent = tmpdir(), hasty = false }: ProjectOptions = {},
   ): Promise<Project> {
     const name = `t${process.pid}-${randomBytes(3).toString('hex')}`;
     const folder = await mkdtemp(join(parent, 'tasuki-project-'));
     const port = await freePort();
-    const compose = await readFile(join(ROOT, 'compose.yaml'), 'utf8');
-    await writeFile(join(folder, 'compose.yaml'), edit(brief(compose)));
-    for (const part of ['proxy', 'pod']) await cp(join(ROOT, part), join(folder, part), { recursive: true });
+    await copyProject(folder, { edit, hasty });
     // Counted like any visitor's, but a load of one address must not be refused for being one.
     const own = {
       HTTP_PORT: String(port),
@@ -226,15 +234,6 @@ export class Project implements AsyncDisposable {
     const format = '{{.Name}} {{.Id}} {{.State.StartedAt}} {{.State.Status}}';
     return (await docker(['inspect', '--format', format, ...ids.split('\n').filter(Boolean)])).split('\n');
   }
-}
-
-/** Most tests deploy many times: without a watch, and the worker stays as it is. Those of either ask for it. */
-function brief(compose: string): string {
-  return compose
-    .replace('\nx-deploy:', (line) => `${line}\n  watch: 0s #`)
-    .replace(/^ {2}workers:.*\n/m, '')
-    .replace(/(?<=^ {2}worker:\n {4}image: )\S+$/m, '${WORKER_IMAGE:-app:v1}')
-    .replace(/(?<=^ {2}worker:\n(?:(?: {4}.*)?\n)*?) {6}RELEASE:.*\n/m, '');
 }
 
 /** What `deploy status --json` prints. */

@@ -4,7 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import type { ReleaseRecord } from '../../app/handover/protocol.ts';
-import { decideAtBoot, readRecord, succeed, watchRecord, writeRecord } from '../../app/handover/record.ts';
+import {
+  decideAtBoot,
+  mayStandIn,
+  readRecord,
+  succeed,
+  watchRecord,
+  writeRecord,
+} from '../../app/handover/record.ts';
 
 const NOW = new Date('2026-11-21T01:23:05.120Z');
 const record = (serving: string, known: string[] = []): ReleaseRecord => ({
@@ -22,6 +29,15 @@ describe('what an instance does at boot', () => {
   it('is to serve when the record names its release, and to stand by when it names another', () => {
     assert.equal(decideAtBoot(record('r1'), 'r1'), 'serve');
     assert.equal(decideAtBoot(record('r2', ['r1']), 'r1'), 'standby');
+  });
+});
+
+describe('a release that may stand in for the one that serves', () => {
+  it('is one that has served before, and no other', () => {
+    assert.equal(mayStandIn('r1', record('r2', ['r1'])), true);
+    assert.equal(mayStandIn('r3', record('r2', ['r1'])), false, 'nobody has admitted it');
+    assert.equal(mayStandIn('r2', record('r2', ['r1', 'r2'])), false, 'it serves itself');
+    assert.equal(mayStandIn('r1', null), false);
   });
 });
 

@@ -33,7 +33,7 @@ export class Stack implements AsyncDisposable {
   }
 
   static async up(): Promise<Stack> {
-    const project = await Project.up(APP_IMAGE, {}, withPeers);
+    const project = await Project.up(APP_IMAGE, { edit: withPeers });
     try {
       const sides = Object.entries(SIDES).map(async ([side, pod]) => [side, await place(project, pod)]);
       const stack = new Stack(project, Object.fromEntries(await Promise.all(sides)) as Record<Side, Place>);

@@ -8,6 +8,7 @@ import {
   mergeTag,
   seqTag,
   strTag,
+  YAMLException,
 } from 'js-yaml';
 
 /** Compose's own tags (`!reset`, `!override`) say how files are merged; here they are read over. */
@@ -19,7 +20,14 @@ const schema = CORE_SCHEMA.withTags(
   defineMappingTag('!', { ...mapTag, ...anyTag }),
 );
 
-/** Reads a YAML file as Compose does; what cannot be understood is thrown, with line and column in its message. */
+/** Reads a YAML file as Compose does; what cannot be understood is thrown, with line and column in its message. Null: it is empty. */
 export function parseYaml(text: string): unknown {
-  return load(text, { schema });
+  if (!/^\s*[^\s#]/m.test(text)) return null;
+  try {
+    return load(text, { schema });
+  } catch (error) {
+    if (!(error instanceof YAMLException) || !error.mark) throw error;
+    const { line, column } = error.mark; // from 0
+    throw new Error(`${error.reason} at line ${line + 1}, column ${column + 1}`, { cause: error });
+  }
 }

@@ -25,7 +25,7 @@ describe('a project that is not right', () => {
     const run = await desk.deploy(IMAGE, NO_ENGINE);
     assertRefused(run, 78, /the project is not ready \(8 problems\)/, /on: {4}\S+compose\.yaml/);
     for (const problem of [
-      /x-deploy: Unrecognized key: "colour"; known are service, pod, health, /,
+      /x-deploy: Unrecognized key: "colour"; known are service, pod, workers, health, /,
       /x-deploy\.timeout: "soon" is not a duration such as 500ms, 30s or 5m/,
       /x-deploy\.park: .*expected boolean/,
       /x-deploy\.health: must be a path that starts with \//,
@@ -54,7 +54,7 @@ describe('a project that is not right', () => {
       [],
       /cannot understand the Compose file: .* at line \d+, column \d+$/m,
     ],
-    ['the same key twice', `${compose}\nservices: {}\n`, [], /Map keys must be unique at line \d+/],
+    ['the same key twice', `${compose}\nservices: {}\n`, [], /duplicated mapping key at line \d+/],
     ['a list', '- app\n', [], /it is empty or not a mapping/],
     ['services that are none', 'services: 3\n', [], /"services" is not a mapping/],
     ['no such service', 'services: {}\n', [], /services\.app is missing \(x-deploy\.service names it\)/],

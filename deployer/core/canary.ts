@@ -1,6 +1,6 @@
 import type { Figures, State } from '../contract.ts';
 import { failedRelease, type Context } from './context.ts';
-import { compare, since } from './judge.ts';
+import { Judge, since } from './judge.ts';
 import type { Of } from './plan.ts';
 import { inMs, look } from './watch.ts';
 
@@ -57,10 +57,11 @@ export async function canary({ ms, targets }: Of<'canary'>, context: Context): P
     const [[state, now], [, then]] = await Promise.all([look(context, next), look(context, old)]);
     return [state, since(begin[0][1], now), since(begin[1][1], then)];
   };
+  const judge = new Judge();
   for (;;) {
     context.signal.throwIfAborted();
     const [state, seen, meanwhile] = await between();
-    const worse = compare(seen, { errors: meanwhile, pace: meanwhile });
+    const worse = judge.look(seen, { errors: meanwhile, pace: meanwhile });
     if (state.restarts > restarts) worse.push('one of its processes ended by itself');
     if (state.phase !== 'serving') worse.push(`it is ${state.phase}`);
     if (worse.length) throw await tooBad(worse, seen, meanwhile, context);

@@ -39,11 +39,21 @@ export function median({ times }: Figures): number | null {
 }
 
 /**
- * What is worse about the new release than about the old one, in words; empty when nothing is, or when too little was
- * answered to tell. `errors` of the old one is the longest look there is at it, `pace` the latest.
+ * Says, look after look, what is worse about the new release than about the old one; nothing when too little was answered to tell.
+ * A release that has just begun is slow, its code not being compiled yet: that it is slow must show a second time, of answers
+ * that were given after the first.
  */
-export function compare(next: Figures, old: { errors: Figures; pace: Figures }): string[] {
-  return [...moreErrors(next, old.errors), ...slower(next, old.pace)];
+export class Judge {
+  #suspected: Figures | null = null;
+
+  /** `next` counts since the comparison began; `errors` of the old one is the longest look there is at it, `pace` the latest. */
+  look(next: Figures, old: { errors: Figures; pace: Figures }): string[] {
+    const errors = moreErrors(next, old.errors);
+    const slow = slower(this.#suspected ? since(this.#suspected, next) : next, old.pace);
+    if (slow.length === 0 || this.#suspected) return [...errors, ...slow];
+    this.#suspected = next;
+    return errors;
+  }
 }
 
 function moreErrors(next: Figures, old: Figures): string[] {

@@ -4,7 +4,7 @@ import type { Instance } from '../engine/instance.ts';
 import { INITIAL_RELEASE } from '../contract.ts';
 import { RefusedError } from '../engine/session.ts';
 import { explainRefusal, failedRelease, type Context, type Sessions } from './context.ts';
-import { compare, median, since } from './judge.ts';
+import { Judge, median, since } from './judge.ts';
 import type { Of } from './plan.ts';
 
 const EVERY_MS = 250;
@@ -59,12 +59,13 @@ export async function watch({ release, ms }: Of<'watch'>, context: Context): Pro
   });
   if (!begin) return 'left out: the image counts nothing (docs/contract.md)';
   const until = performance.now() + ms;
+  const judge = new Judge();
   let seen = since(begin, begin);
   while (performance.now() < until && !signal.aborted) {
     await new Promise((resolve) => setTimeout(resolve, Math.min(EVERY_MS, until - performance.now())));
     const [state, figures] = await look(context, one.id);
     seen = since(begin, figures);
-    const worse = old ? compare(seen, old) : [];
+    const worse = old ? judge.look(seen, old) : [];
     if (state.restarts > restarts)
       worse.push(`${state.restarts - restarts} of its processes ended by themselves`);
     if (worse.length) throw await worseThanBefore(worse, context);

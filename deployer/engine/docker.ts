@@ -187,15 +187,17 @@ export function nullIf(...statuses: number[]): (error: { statusCode?: number }) 
 
 function engineUnreachable(error: NodeJS.ErrnoException): DeployError {
   const denied = error.code === 'EACCES';
+  const elsewhere = process.env.DOCKER_HOST; // oxlint-disable-line node/no-process-env -- named for the user
+  const start = elsewhere
+    ? 'check DOCKER_HOST, and that the engine there runs'
+    : 'start it: systemctl start docker (or: npm start)';
   return new DeployError({
     code: denied ? 'ENGINE_DENIED' : 'ENGINE_UNREACHABLE',
     what: denied
       ? 'no permission on the Docker engine'
       : `the Docker engine does not answer (${error.message})`,
-    subject: process.env.DOCKER_HOST ?? '/var/run/docker.sock', // oxlint-disable-line node/no-process-env -- named for the user
-    next: denied
-      ? 'run as root, or join the group "docker" and log in again'
-      : 'start it: systemctl start docker (or: npm start)',
+    subject: elsewhere ?? '/var/run/docker.sock',
+    next: denied ? 'run as root, or join the group "docker" and log in again' : start,
   });
 }
 

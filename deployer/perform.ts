@@ -1,19 +1,17 @@
 import type { Config } from './config.ts';
 import { Account } from './core/account.ts';
 import { carryOut, type Ended } from './core/carry-out.ts';
-import { Sessions, type Context } from './core/context.ts';
+import type { Context } from './core/context.ts';
 import { runLast } from './core/execute.ts';
+import { makeContext } from './core/make-context.ts';
 import { servingInstances, type Observed } from './core/observe.ts';
 import type { PlanOptions } from './core/plan.ts';
 import { previewLink } from './core/preview.ts';
 import { pruneAfter } from './core/prune-images.ts';
-import { Baseline } from './core/watch.ts';
 import type { Engine } from './engine/docker.ts';
 import { EXIT, Interrupted, type ExitCode } from './errors.ts';
 import { tee, type Emit } from './events.ts';
 import { lastOf } from './hooks/schema.ts';
-import { performerOf } from './performer.ts';
-import { Probe } from './probe.ts';
 import type { Globals, Wish } from './run.ts';
 import { Journal } from './store/journal.ts';
 
@@ -46,7 +44,9 @@ export async function perform(performance: Performance): Promise<ExitCode> {
   // The journal first: nobody is told what it does not hold.
   const emit = tee((event) => journal.write(event), watchSwitch, account.note, globals.emit);
   const interrupt = new AbortController();
-  const context = makeContext(performance, emit, interrupt.signal);
+  const compared = servingInstances(observed);
+  const state = { config, engine, observed, url, compared, revision: wish.revision ?? '' };
+  const context = makeContext(globals, state, emit, interrupt.signal);
   const { command, release, image, desired } = wish;
   emit({ type: 'begin', command, project: config.project, release, image, from });
   const since = (): number => Math.round(globalThis.performance.now() - performance.start);
@@ -79,38 +79,6 @@ export async function perform(performance: Performance): Promise<ExitCode> {
   emit({ type: 'end', outcome, exit, release, image, ms: since(), probe, report });
   journal.close();
   return exit;
-}
-
-function makeContext(
-  { globals, config, engine, observed, wish, url }: Performance,
-  emit: Emit,
-  signal: AbortSignal,
-): Context {
-  const { settings } = config;
-  const sessions = new Sessions(engine, settings.ctl);
-  const serving = servingInstances(observed);
-  // An exec takes its time: have the conversation with the old instances open before it is needed.
-  for (const one of serving) void sessions.with(one.id, one.name);
-  return {
-    config,
-    engine,
-    observed,
-    sessions,
-    url,
-    emit,
-    signal,
-    probe: new Probe(new URL(settings.probe, url)),
-    baseline: new Baseline(sessions, serving),
-    timeoutMs: globals.timeoutMs ?? settings.timeout,
-    drainTimeoutMs: globals.drainTimeoutMs ?? settings['drain-timeout'],
-    revision: wish.revision ?? '',
-    performer: performerOf(globals.env),
-    env: globals.env,
-    failure: null,
-    standbySince: 0,
-    weight: null,
-    next: null,
-  };
 }
 
 /** The hook of the end comes when all is written down: killed in it, nothing of the run is unknown. */

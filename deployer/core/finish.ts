@@ -1,14 +1,11 @@
 import type { Config } from '../config.ts';
 import type { Engine } from '../engine/docker.ts';
-import { performerOf } from '../performer.ts';
-import { Probe } from '../probe.ts';
 import { explain, type Globals } from '../run.ts';
 import { Journal, readInterruption } from '../store/journal.ts';
-import { Sessions, type Context } from './context.ts';
 import { tidyUp } from './execute.ts';
+import { makeContext } from './make-context.ts';
 import { observe, servingInstances, type Observed } from './observe.ts';
 import { planTidy, workerSteps, type Step } from './plan.ts';
-import { Baseline } from './watch.ts';
 
 /**
  * What a killed run left to do, for the release that the record names: what is after the switch is finished, what is before it
@@ -30,32 +27,13 @@ export async function finish(
 ): Promise<Step[]> {
   const [observed, interruption] = await Promise.all([observe(engine, config), readInterruption(folder)]);
   if (interruption) globals.emit({ type: 'notice', level: 'info', text: explain(interruption, observed) });
-  const sessions = new Sessions(engine, config.settings.ctl);
-  const context: Context = {
-    config,
-    engine,
-    observed,
-    sessions,
-    baseline: new Baseline(sessions, []),
-    url,
-    revision: '',
-    performer: performerOf(globals.env),
-    env: globals.env,
-    failure: null,
-    standbySince: 0,
-    weight: null,
-    next: null,
-    probe: new Probe(url),
-    emit: globals.emit,
-    signal,
-    timeoutMs: globals.timeoutMs ?? config.settings.timeout,
-    drainTimeoutMs: globals.drainTimeoutMs ?? config.settings['drain-timeout'],
-  };
+  const state = { config, engine, observed, url, compared: [], revision: '' };
+  const context = makeContext(globals, state, globals.emit, signal);
   const tidy = planFinish(observed, config, interruption !== null);
   try {
     await tidyUp({ tidy }, context);
   } finally {
-    await sessions.endAll();
+    await context.sessions.endAll();
   }
   if (observed.record) Journal.begin(folder).close(); // nothing of a killed run is left to tell of
   return tidy;

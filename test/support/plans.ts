@@ -40,6 +40,17 @@ export const next = {
   smoke: true,
 };
 
+/** A deploy without anything that must be asked for, but for the parking. */
+export const PLAIN: PlanOptions = {
+  park: true,
+  keepMs: null,
+  watchMs: 0,
+  canary: null,
+  hooks: [],
+  migrate: null,
+  workers: [],
+};
+
 /** The plan's steps in a word or two each, without their causes. */
 export function words(
   desired: Desired,
@@ -47,18 +58,7 @@ export function words(
   park = true,
   more: Partial<PlanOptions> = {},
 ): string {
-  return describePlan(
-    makePlan(desired, state, {
-      park,
-      keepMs: null,
-      watchMs: 0,
-      canary: null,
-      hooks: [],
-      migrate: null,
-      workers: [],
-      ...more,
-    }),
-  )
+  return describePlan(makePlan(desired, state, { ...PLAIN, park, ...more }))
     .split('\n')
     .map((line) => (line.startsWith('  ') ? `  ${line.slice(2, 46).trim()}` : line))
     .join('\n');

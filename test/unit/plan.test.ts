@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { makePlan, type Step } from '../../deployer/core/plan.ts';
 import type { Instance } from '../../deployer/engine/instance.ts';
-import { BOOT, hidden, instance, next, observed, stopped, words } from '../support/plans.ts';
+import { BOOT, hidden, instance, next, observed, PLAIN, stopped, words } from '../support/plans.ts';
 
 describe('the plan of a deploy', () => {
   it('parks the release that served and retires its container and the one parked before', () => {
@@ -170,15 +170,7 @@ describe('over 500 states, whatever earlier runs have left,', () => {
       instances,
       releases[below(3)] ?? null,
     );
-    const plan = makePlan(next, state, {
-      park: true,
-      keepMs: null,
-      watchMs: 0,
-      canary: null,
-      hooks: [],
-      migrate: null,
-      workers: [],
-    });
+    const plan = makePlan(next, state, PLAIN);
 
     it(`a deploy ends with one container for Compose and at most one parked, and never stops the one that serves (seed ${seed})`, () => {
       const serving = (all: Instance[]): boolean =>
@@ -189,7 +181,7 @@ describe('over 500 states, whatever earlier runs have left,', () => {
       const then = makePlan(
         next,
         { ...state, instances: tidied, remembered: state.record?.serving ?? null },
-        { park: true, keepMs: null, watchMs: 0, canary: null, hooks: [], migrate: null, workers: [] },
+        PLAIN,
       );
       assert.deepEqual(then.tidy, [], 'tidying once is enough');
       assert.ok(![...then.reversible, then.pivot].some((step) => step?.do === 'retire'));

@@ -42,7 +42,7 @@ describe('while the release that serves is dead', () => {
   after(async () => await project?.[Symbol.asyncDispose]());
 
   it('the parked one answers until it is back, and only what had been sent to the dead one can fail', async (t) => {
-    const { report, judgement, kernel } = await killTheServing(project);
+    const { report, judgement } = await killTheServing(project);
     t.diagnostic(judgement.summary);
     t.diagnostic(`the parked release answered ${report.byRelease['initial']?.answered ?? 0}`);
     assert.ok((report.byRelease['initial']?.answered ?? 0) > 50, 'it must have answered');
@@ -51,7 +51,8 @@ describe('while the release that serves is dead', () => {
     for (const one of report.failures)
       assert.match(`${one.method} ${one.error}`, /^(POST http-502|\w+ truncated)$/, JSON.stringify(one));
     assert.ok(report.failed < 50, 'all failures are among those looked at');
-    assert.deepEqual([judgement.duplicated, judgement.missing, kernel], [[], [], []]);
+    // The kernel's counters are not held to zero here: a half-open connection of a listener that was killed has nowhere to go.
+    assert.deepEqual([judgement.duplicated, judgement.missing], [[], []]);
   });
 
   it('(control) without a parked one everybody waits for the engine, and is told so', async (t) => {

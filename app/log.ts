@@ -1,11 +1,13 @@
 import { isatty } from 'node:tty';
-import { pino, stdTimeFunctions, type DestinationStream, type Logger } from 'pino';
+import { pino, type DestinationStream, type Logger } from 'pino';
 
 /**
  * Lines are written together, so many bytes or those of so long: a system call for each would cost more than the line. (Pino's
- * own periodicFlush would also write nothing four times a second, for ever.)
+ * own periodicFlush would also write nothing four times a second, for ever.) Never more at once than a pipe takes whole, PIPE_BUF
+ * of pipe(7): the children write to the same one, and none may begin in the middle of another's line.
  */
-const BUFFER_BYTES = 4096;
+const BUFFER_BYTES = 3500;
+const PIPE_BYTES = 4096;
 const FLUSH_AFTER_MS = 250;
 
 export type { Logger } from 'pino';
@@ -20,15 +22,23 @@ export function createLogger(level: string, fields: Record<string, unknown>): Lo
     {
       level,
       base: fields,
-      timestamp: stdTimeFunctions.isoTime,
+      timestamp: isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
     out,
   );
 }
 
+/** Written anew for each millisecond, not for each line. */
+function isoTime(): string {
+  const now = Date.now();
+  if (now !== written.at) written = { at: now, text: `,"time":"${new Date(now).toISOString()}"` };
+  return written.text;
+}
+let written = { at: 0, text: '' };
+
 function buffered(): DestinationStream {
-  const out = pino.destination({ sync: false, minLength: BUFFER_BYTES });
+  const out = pino.destination({ sync: false, minLength: BUFFER_BYTES, maxWrite: PIPE_BYTES });
   process.on('exit', () => out.flushSync());
   let flushing: NodeJS.Timeout | undefined;
   return {

@@ -115,6 +115,7 @@ function inform({ emit }: Globals, text: string): void {
 function planOptions(globals: Globals, { settings }: Config, { command }: Wish): PlanOptions {
   const { park = settings.park, watchMs = settings.watch, canary = null } = globals;
   const keep = globals.keepMs ?? settings.keep;
+  const { 'warm-up': warmUp } = settings;
   // While it is watched there must be something to go back to.
   const keepMs = keep === undefined ? null : Math.max(keep, watchMs);
   return {
@@ -123,6 +124,7 @@ function planOptions(globals: Globals, { settings }: Config, { command }: Wish):
     watchMs,
     canary,
     hooks: globals.hooks ? waitedFor(settings.hooks, command) : [],
+    warmUp: warmUp ? { paths: warmUp.paths, ms: warmUp.for } : null,
     migrate: settings.migrate ?? null,
     workers: settings.workers,
   };

@@ -62,8 +62,21 @@ export const deploySchema = z.strictObject({
   migrate: z.optional(z.array(z.string()).check(z.minLength(1))),
   /** Until it must have ended. */
   'migrate-timeout': defaultTo(duration, 600_000),
-  /** While a release boots, its weight for the CPU is multiplied by this, and put back before it is admitted. 1: left alone. */
-  'boot-weight': defaultTo(z.number().check(z.minimum(0.01), z.maximum(64)), 8),
+  /**
+   * The share of the CPU that a booting release gets, until it is admitted: `auto`, what those who serve leave over, or more
+   * where they leave nothing; a number: so many times its own. 1: left alone.
+   */
+  'boot-weight': defaultTo(
+    z.union([z.literal('auto'), z.number().check(z.minimum(0.01), z.maximum(64))]),
+    'auto',
+  ),
+  /** Pages that every child is asked for before admission, until its answers become no faster, so long at most. */
+  'warm-up': z.optional(
+    z.strictObject({
+      paths: defaultTo(z.array(path).check(z.minLength(1)), ['/']),
+      for: defaultTo(duration, 3000),
+    }),
+  ),
   /** Pages that must be as expected through the proxy before a release is admitted; default: `/` is no server error. */
   smoke: z.optional(smokeSchema),
   /** Pages from which every link of the site must answer before a release is admitted. */

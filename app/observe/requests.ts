@@ -2,7 +2,7 @@ import type { Request, RequestHandler, Response } from 'express';
 import type { Logger } from '../log.ts';
 import { requestId } from '../web/identity.ts';
 import { isWarmUp } from '../web/warm-up.ts';
-import { within, type WorkContext } from './context.ts';
+import { within, type Part, type WorkContext } from './context.ts';
 import type { Metrics } from './metrics.ts';
 import type { Caller, LateTracing, Outcome } from './tracing.ts';
 
@@ -29,16 +29,18 @@ export function follow(
       metrics.end(routeOf(req), req.method, res.statusCode, ms / 1000);
       if (trace && asked) trace.end(outcomeOf(req, res, asked));
       if (!logs) return;
-      const line = {
+      const line: Record<string, unknown> = {
         id: context.id,
         method: req.method,
         url: req.originalUrl,
         status: res.statusCode,
         ms: round(ms),
       };
-      const cut = res.writableFinished ? {} : { cut: true };
-      const traced = trace && { trace: trace.parent.split('-')[1] }; // its id
-      log.info({ ...line, parts: rounded(context), ...cut, ...traced }, 'request');
+      const parts = rounded(context);
+      if (parts) line.parts = parts;
+      if (!res.writableFinished) line.cut = true;
+      if (trace) line.trace = trace.parent.split('-')[1]; // its id
+      log.info(line, 'request');
     });
     within(context, next);
   };
@@ -92,8 +94,11 @@ function tellTiming(res: Response, context: WorkContext, start: number): void {
   }) as typeof res.writeHead;
 }
 
-function rounded({ parts }: WorkContext): Record<string, number> {
-  return Object.fromEntries(Object.entries(parts).map(([part, ms]) => [part, round(ms)]));
+/** Undefined when nothing was worth telling apart. */
+function rounded({ parts }: WorkContext): Record<string, number> | undefined {
+  let all: Record<string, number> | undefined;
+  for (const part in parts) (all ??= {})[part] = round(parts[part as Part]!);
+  return all;
 }
 
 const round = (ms: number): number => Math.round(ms * 10) / 10;

@@ -11,6 +11,19 @@ export function steady(release: string): Of<'steady'> {
   return { id: 'steady', do: 'steady', release, cause: 'one that crashes when it is ready does so soon' };
 }
 
+/** What a release must show before its users meet it. */
+export function proof(
+  { release, image, smoke, token }: { release: string; image: string; smoke: boolean; token: string },
+  { warmUp }: PlanOptions,
+): Step[] {
+  const steps: Step[] = [standby(release, image, null)];
+  const warm = 'its first visitors shall not wait for what is done once';
+  if (warmUp) steps.push({ id: 'warm-up', do: 'warm-up', release, ...warmUp, cause: warm });
+  const seen = 'seen as its users will, before they do';
+  if (smoke) steps.push({ id: 'smoke', do: 'smoke', release, token, cause: seen });
+  return [...steps, steady(release)];
+}
+
 /** Admission at once, or in shares that are compared with what the old release keeps. */
 export function admission(
   { release, image }: { release: string; image: string },

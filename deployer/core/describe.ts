@@ -32,6 +32,8 @@ export function describeStep(step: Step): string {
       return `start release ${step.release}`;
     case 'standby':
       return 'wait until it is healthy in standby';
+    case 'warm-up':
+      return `warm it up for at most ${formatDuration(step.ms)}`;
     case 'smoke':
       return 'ask it for its pages through the proxy';
     case 'steady':

@@ -27,6 +27,7 @@ export async function goBack(worse: Result, context: Context, from: string | nul
     watchMs: 0,
     canary: null,
     hooks: [],
+    warmUp: null,
     migrate: null,
     workers: context.config.settings.workers,
   });

@@ -1,7 +1,7 @@
 import type { Instance } from '../engine/instance.ts';
 import type { HookName } from '../hooks/schema.ts';
 import type { Observed } from './observe.ts';
-import { admission, confirm, hook, promote, standby, steady, watch } from './admission.ts';
+import { admission, confirm, hook, promote, proof, standby, steady, watch } from './admission.ts';
 import { retire, settle } from './settle.ts';
 
 /** One step as data: what to do, on what, and why. `core/steps.ts` knows how. */
@@ -13,6 +13,7 @@ export type Step = { id: string; cause: string } & (
   | { do: 'hide'; release: string; token: string }
   | { do: 'start'; release: string }
   | { do: 'standby'; release: string; image: string; target: string | null }
+  | { do: 'warm-up'; release: string; paths: string[]; ms: number }
   | { do: 'smoke'; release: string; token: string }
   | { do: 'steady'; release: string }
   | { do: 'admit'; release: string; target: string | null }
@@ -73,6 +74,8 @@ export interface PlanOptions {
   hooks: HookName[];
   /** Services that take jobs, and run the release that serves. */
   workers: string[];
+  /** Pages that the release is asked for before its users, and for how many milliseconds at most. */
+  warmUp: { paths: string[]; ms: number } | null;
   /** The image's command that migrates the database, if it has one. */
   migrate: string[] | null;
 }
@@ -125,17 +128,8 @@ export function makePlan(desired: Desired, observed: Observed, options: PlanOpti
     });
   reversible.push(
     { id: 'start', do: 'start', release, cause: 'it boots beside the old one, off the port' },
-    standby(release, image, null),
+    ...proof(desired, options),
   );
-  if (desired.smoke)
-    reversible.push({
-      id: 'smoke',
-      do: 'smoke',
-      release,
-      token,
-      cause: 'seen as its users will, before they do',
-    });
-  reversible.push(steady(release));
   if (desired.hold) return { ...NOTHING, tidy, reversible };
   reversible.push(...admission({ release, image }, null, old, options));
   const after = [

@@ -1,20 +1,6 @@
 import { DeployError } from '../errors.ts';
-import { multiplyWeight } from '../engine/weight.ts';
 import { failedRelease, type Context } from './context.ts';
 import type { Of } from './plan.ts';
-
-/**
- * While it boots, a release gets more of a busy machine's CPU than its share: somebody waits for it, and it is over soon
- * (docs/measured.md has the figures). Not waited for: what `steady` puts back is known by then.
- */
-export function hurryBoot(context: Context, id: string): void {
-  const factor = context.config.settings['boot-weight'];
-  if (factor === 1) return;
-  context.weight = context.engine
-    .inspect(id)
-    .then((info) => (info?.State.Pid ? multiplyWeight(info.State.Pid, id, factor) : null))
-    .catch(() => null);
-}
 
 /**
  * The last look before admission: the release has lived long enough in standby without a crash, and its weight is that of
@@ -27,7 +13,7 @@ export async function steady(_step: Of<'steady'>, context: Context): Promise<str
   if (restore && !(await restore())) {
     throw new DeployError({
       code: 'WEIGHT_STAYS',
-      what: 'the CPU weight of the new release, raised while it booted, could not be put back',
+      what: 'the CPU weight of the new release, another while it booted, could not be put back',
       subject: next?.name ?? '',
       next: 'set x-deploy.boot-weight: 1, which leaves it alone',
     });

@@ -6,11 +6,13 @@ import { setInEnvFile } from '../store/env-file.ts';
 import { confirm, createNext, pull, seat, waitHealthy } from './boot.ts';
 import { canary, unweigh, weigh } from './canary.ts';
 import { explainRefusal, within, type Context } from './context.ts';
-import { about } from './evidence.ts';
 import { migrate } from './migrate.ts';
 import { fitSchema } from './schema-fit.ts';
+import { park } from './park.ts';
 import { smoke } from './smoke.ts';
-import { hurryBoot, steady } from './steady.ts';
+import { ownShare, shareOfBoot } from './share.ts';
+import { steady } from './steady.ts';
+import { warmUp } from './warm-up.ts';
 import { watch } from './watch.ts';
 import { replaceWorker } from './workers.ts';
 import { readRecord } from './observe.ts';
@@ -72,7 +74,7 @@ export const HANDLERS: { [Word in Step['do']]: Handler<Of<Word>> } = {
     run: async (_step, context) => {
       const next = required(context);
       await context.engine.start(next.id);
-      hurryBoot(context, next.id);
+      context.weight = shareOfBoot(context, next.id, true).catch(() => null); // `steady` waits for it
       void context.sessions.with(next.id, next.name); // ready by the time the instance is
     },
     undo: async (_step, context) => {
@@ -88,6 +90,8 @@ export const HANDLERS: { [Word in Step['do']]: Handler<Of<Word>> } = {
     undo: null,
   },
 
+  'warm-up': { run: warmUp, undo: null },
+
   smoke: { run: smoke, undo: null }, // the preview ends with the container
 
   steady: { run: steady, undo: null },
@@ -95,6 +99,7 @@ export const HANDLERS: { [Word in Step['do']]: Handler<Of<Word>> } = {
   admit: {
     run: async ({ target }, context) => {
       if (target) context.next = { id: target, name: nameOf(context, target) };
+      if (target) await ownShare(context, target);
       const session = await context.sessions.with(required(context).id);
       await within(
         context,
@@ -143,23 +148,7 @@ export const HANDLERS: { [Word in Step['do']]: Handler<Of<Word>> } = {
 
   seat: { run: seat, undo: null },
 
-  park: {
-    run: async ({ release, twinOf, keepMs }, context) => {
-      const { engine, config, sessions } = context;
-      const info = await engine.inspect(twinOf);
-      if (!info) throw new Error(`the container of ${release} is gone`);
-      const name = `${config.project}-${config.settings.service}-parked-${release}`;
-      await engine.removeByName(name); // of an interrupted run
-      const until = keepMs === null ? null : new Date(Date.now() + keepMs);
-      const id = await createTwin(engine, info, name, release, { parked: { until } });
-      await engine.start(id);
-      await about(engine, { id, name }, async () => {
-        const session = await sessions.with(id, name);
-        await session.until((state) => state.phase === 'standby', context.timeoutMs);
-      });
-    },
-    undo: null,
-  },
+  park: { run: park, undo: null },
 
   worker: { run: replaceWorker, undo: null },
 

@@ -84,7 +84,7 @@ export function judgeLogs(containers: Logging[]): Verdict {
   if (endless.length === 0) return ok(`logs of ${containers.length} containers are rotated`);
   return warn(
     `logs without a limit: ${endless.map(({ name }) => name).join(', ')}`,
-    'compose.yaml: logging: { driver: json-file, options: { max-size: 10m, max-file: "3" } }; then: docker compose up -d',
+    'compose.yaml: logging: { driver: local, options: { max-size: 10m, max-file: "3" } }; then: docker compose up -d',
   );
 }
 

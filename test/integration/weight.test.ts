@@ -1,17 +1,27 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { multiplyWeight } from '../../deployer/engine/weight.ts';
+import { endRest, setShare } from '../../deployer/engine/weight.ts';
 import { docker } from '../support/containers.ts';
 
 /** The weight of a process's control group for the CPU, as the kernel has it; version 2, else version 1. */
 function weightOf(pid: number): number {
+  return Number(readFileSync(fileOf(pid), 'utf8'));
+}
+
+/** Whether it gets only what nobody else wants. */
+function isIdle(pid: number): boolean {
+  return readFileSync(join(dirname(fileOf(pid)), 'cpu.idle'), 'utf8').trim() === '1';
+}
+
+function fileOf(pid: number): string {
   const groups = readFileSync(`/proc/${pid}/cgroup`, 'utf8');
   const [, unified = ''] = /^0::(.*)$/m.exec(groups) ?? [];
   const file = `/sys/fs/cgroup${unified}/cpu.weight`;
-  if (existsSync(file)) return Number(readFileSync(file, 'utf8'));
+  if (existsSync(file)) return file;
   const [, controllers = '', path = ''] = /^\d+:((?:\w+,)*cpu(?:,\w+)*):(.*)$/m.exec(groups) ?? [];
-  return Number(readFileSync(`/sys/fs/cgroup/${controllers}${path}/cpu.shares`, 'utf8'));
+  return `/sys/fs/cgroup/${controllers}${path}/cpu.shares`;
 }
 
 describe('the CPU weight of a container', { timeout: 60_000 }, () => {
@@ -25,17 +35,34 @@ describe('the CPU weight of a container', { timeout: 60_000 }, () => {
 
   it('is multiplied, and put back to exactly what it was', async () => {
     const own = weightOf(pid);
-    const restore = await multiplyWeight(pid, id, 8);
+    const restore = await setShare(pid, id, 8);
     assert.ok(restore, 'it must be possible here');
     assert.equal(weightOf(pid), own * 8);
     assert.equal(await restore(), true);
     assert.equal(weightOf(pid), own);
   });
 
+  it('is the rest, and then exactly what it was', async () => {
+    const own = weightOf(pid);
+    const restore = await setShare(pid, id, 'rest');
+    assert.ok(restore, 'it must be possible here');
+    assert.equal(isIdle(pid), true);
+    assert.equal(await restore(), true);
+    assert.deepEqual([isIdle(pid), weightOf(pid)], [false, own]);
+  });
+
+  it('is its own again when whoever gave it the rest is dead', async () => {
+    const own = weightOf(pid);
+    assert.equal(await endRest(pid, id), false, 'nothing to end yet');
+    await setShare(pid, id, 'rest');
+    assert.equal(await endRest(pid, id), true);
+    assert.deepEqual([isIdle(pid), weightOf(pid)], [false, own]);
+  });
+
   it('stays within what the kernel takes', async () => {
     const own = weightOf(pid);
     for (const factor of [1e-9, 1e9]) {
-      const restore = await multiplyWeight(pid, id, factor);
+      const restore = await setShare(pid, id, factor);
       assert.ok(restore);
       assert.notEqual(weightOf(pid), own);
       assert.equal(await restore(), true);
@@ -45,7 +72,7 @@ describe('the CPU weight of a container', { timeout: 60_000 }, () => {
 
   it('is not touched for a process of another container, whatever its number', async () => {
     const own = weightOf(process.pid);
-    assert.equal(await multiplyWeight(process.pid, id, 8), null);
+    assert.equal(await setShare(process.pid, id, 8), null);
     assert.equal(weightOf(process.pid), own);
   });
 
@@ -53,7 +80,7 @@ describe('the CPU weight of a container', { timeout: 60_000 }, () => {
     const other = (
       await docker(['run', '-d', '--network', 'none', 'node:26-trixie-slim', 'sleep', '60'])
     ).trim();
-    const restore = await multiplyWeight(
+    const restore = await setShare(
       Number(await docker(['inspect', '--format', '{{.State.Pid}}', other])),
       other,
       8,

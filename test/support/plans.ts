@@ -47,6 +47,7 @@ export const PLAIN: PlanOptions = {
   watchMs: 0,
   canary: null,
   hooks: [],
+  warmUp: null,
   migrate: null,
   workers: [],
 };

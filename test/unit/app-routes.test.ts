@@ -166,3 +166,23 @@ void test('a request that is late is answered 503, and what comes of it afterwar
   const stream = await request(app).get('/slow?ms=300').expect(200);
   assert.match(stream.text, /done\n$/, 'an answer that has begun is not cut');
 });
+
+void test('each request has its own time, whoever comes before and after it', async () => {
+  const cheers = { ...failing, latest: () => new Promise<never>(() => {}) };
+  const config = {
+    trustProxy: 'loopback',
+    bodyLimit: 1000,
+    logLevel: 'silent',
+    requestTimeoutMs: 150,
+  } as const;
+  const { app } = appWith({ cheers, config });
+  const late = async (afterMs: number): Promise<number> => {
+    await new Promise((resolve) => setTimeout(resolve, afterMs));
+    const start = performance.now();
+    await request(app).get('/').expect(503);
+    return performance.now() - start;
+  };
+  const all = Promise.all([0, 60, 120, 300].map(late));
+  await request(app).get('/healthz').expect(200);
+  for (const ms of await all) assert.ok(ms >= 145, `answered after ${ms} ms`);
+});

@@ -76,7 +76,7 @@ describe('a project', () => {
       timeout: 60_000,
       'drain-timeout': 30_000,
       settle: 100,
-      'boot-weight': 8,
+      'boot-weight': 'auto',
       migrate: ['migrate'],
       'migrate-timeout': 600_000,
       links: [],

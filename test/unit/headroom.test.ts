@@ -78,7 +78,15 @@ const observed = {
   url: null,
   remembered: 'r1',
 };
-const options = { keepMs: null, watchMs: 0, canary: null, hooks: [], migrate: null, workers: [] };
+const options = {
+  keepMs: null,
+  watchMs: 0,
+  canary: null,
+  hooks: [],
+  warmUp: null,
+  migrate: null,
+  workers: [],
+};
 const next = {
   kind: 'deploy',
   release: 'r2',

@@ -48,6 +48,14 @@ describe('the plan of a deploy', () => {
     assert.equal(words(next, state), `${BOOT}\n  retire app-1`);
   });
 
+  it('warms a release up before its pages are looked at, where pages are named for it', () => {
+    const state = observed('r1', [], [instance('app-1', 'r1')]);
+    assert.match(
+      words(next, state, true, { warmUp: { paths: ['/'], ms: 3000 } }),
+      /\n {2}wait until .*\n {2}warm it up for at most 3\.0 s\n {2}ask it for its pages/,
+    );
+  });
+
   it('migrates the database before the release is started, when the image has a command for it', () => {
     const state = observed('r1', [], [instance('app-1', 'r1')]);
     assert.match(

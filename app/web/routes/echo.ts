@@ -12,6 +12,7 @@ export function echo(router: IRouter, { config, release }: Deps): void {
     const bytes = await readBody(req, config.bodyLimit);
     const text = bytes.toString('utf8');
     res.setHeader('Cache-Control', 'no-store');
+    const ips = req.ips; // each time it is asked for, the header is parsed
     const answer = {
       id: requestId(res),
       uuid: randomUUID(),
@@ -23,10 +24,10 @@ export function echo(router: IRouter, { config, release }: Deps): void {
       query: req.query,
       protocol: req.protocol,
       host: req.host,
-      ip: req.ip,
-      ips: req.ips,
+      ip: ips[0] ?? req.ip,
+      ips,
       headers: req.headers,
-      cookies: cookiesOf(req.headers.cookie ?? ''),
+      cookies: cookiesOf(req.headers.cookie),
       body: { bytes: bytes.length, text, json: parseJson(text), form: await parseForm(req, bytes, text) },
     };
     res.setHeader('Content-Type', 'application/json; charset=utf-8');
@@ -79,7 +80,8 @@ async function parseForm(req: Request, bytes: Buffer, text: string): Promise<[st
 }
 
 /** Names and values as the client sent them; a value that cannot be decoded stays as it is. */
-function cookiesOf(header: string): Record<string, string> {
+function cookiesOf(header: string | undefined): Record<string, string> {
+  if (!header) return {};
   const pairs = header.split(';').map((part) => /^\s*([^=\s]+)\s*=(.*)$/.exec(part));
   return Object.fromEntries(
     pairs.flatMap((pair) => (pair ? [[pair[1], decoded(pair[2]?.trim() ?? '')]] : [])),

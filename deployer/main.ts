@@ -103,5 +103,14 @@ async function main(): Promise<ExitCode> {
   }
 }
 
+/** Resolves when all that was printed has been taken by its reader. */
+async function taken(stream: NodeJS.WriteStream): Promise<void> {
+  await new Promise<void>((resolve) => stream.write('', () => resolve()));
+}
+
+// Whoever read along may be gone (`| head`): no reason to stop a deploy in the middle.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+
 process.exitCode = await main();
+await Promise.all([process.stdout, process.stderr].map(taken));
 process.exit(); // a connection the engine keeps open must not keep the user waiting

@@ -47,11 +47,11 @@ export async function runChild(
   let manner = USUAL;
   let requestsBefore = 0;
 
-  const leave = async (deadlineMs: number): Promise<Drain> => {
+  const leave = async (deadlineMs: number, gently = false): Promise<Drain> => {
     const leaving = stay;
     if (!leaving) return NO_DRAIN;
     stay = null;
-    const drain = await leaving.drain(deadlineMs);
+    const drain = await leaving.drain(deadlineMs, gently);
     requestsBefore += leaving.requests;
     return drain;
   };
@@ -67,7 +67,7 @@ export async function runChild(
         return null;
       }
       case 'leave':
-        return await leave(order.deadlineMs);
+        return await leave(order.deadlineMs, order.gently);
       case 'manner':
         manner = order.manner;
         await stay?.adopt(manner);

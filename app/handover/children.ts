@@ -91,8 +91,9 @@ export class Children {
     return answers.map((answer) => (answer as PromiseFulfilledResult<unknown>).value);
   }
 
-  async drainAll(deadlineMs: number): Promise<Drain> {
-    return sum((await this.askAll({ do: 'leave', deadlineMs }, deadlineMs + ORDER_SLACK_MS)) as Drain[]);
+  async drainAll(deadlineMs: number, gently = false): Promise<Drain> {
+    const order: Ask = { do: 'leave', deadlineMs, gently };
+    return sum((await this.askAll(order, deadlineMs + ORDER_SLACK_MS)) as Drain[]);
   }
 
   /** The worst of all children: an error status before a good one, then the slowest. */

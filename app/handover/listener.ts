@@ -9,6 +9,8 @@ import { Streams } from './streams.ts';
 const BACKLOG = 4096;
 /** Longer than any proxy keeps an idle connection: the proxy closes, never this side. */
 const KEEP_ALIVE_TIMEOUT_MS = 95_000;
+/** So long, the connections of a gentle drain go one after the other; or a quarter of its deadline. */
+const SPREAD_MS = 1000;
 /** Requests that a drain has cut are named, so many. */
 const MAX_NAMED = 20;
 
@@ -23,6 +25,8 @@ export class PublicListener implements Stay {
   readonly #streams = new Streams();
   #isOpen = false;
   #leaving = false;
+  /** When each connection is to go, of those that were open when the leaving began. */
+  readonly #departures = new Map<net.Socket, number>();
   #manner = USUAL;
   /** The further listening sockets; what comes to them is served as if it had come to the first. */
   readonly #more: net.Server[] = [];
@@ -106,14 +110,17 @@ export class PublicListener implements Stay {
 
   /**
    * Leaves the port and answers what still arrives on open connections. Resolves when the last is gone or at the
-   * deadline (milliseconds).
+   * deadline (milliseconds). `gently`: the connections go one after the other. A release that has just booted answers its first
+   * requests slowly, and a queue would form if it got everybody at one moment.
    *
    * `http.Server.close()` would destroy idle keep-alive connections, and with them a request that is already on the
    * wire; so only the listener is closed here, every answer says `Connection: close`, and the peer closes what is idle.
    */
-  async drain(deadlineMs: number): Promise<Drain> {
+  async drain(deadlineMs: number, gently = false): Promise<Drain> {
     const start = performance.now();
     this.#leaving = true;
+    const spread = gently ? Math.min(SPREAD_MS, deadlineMs / 4) : 0;
+    for (const socket of this.#sockets) this.#departures.set(socket, start + Math.random() * spread);
     this.#manner = { ...this.#manner, hold: 0 };
     this.#goOn();
     this.#closeAfterRunning();
@@ -145,7 +152,7 @@ export class PublicListener implements Stay {
 
   #track(res: http.ServerResponse): void {
     this.requests += 1;
-    if (this.#leaving || this.#isTurn()) res.shouldKeepAlive = false;
+    if (this.#leaving ? this.#mustGo(res) : this.#isTurn()) res.shouldKeepAlive = false;
     this.#running.add(res);
     const start = performance.now();
     res.once('close', () => {
@@ -171,7 +178,12 @@ export class PublicListener implements Stay {
     return closeEvery > 0 && ++this.#answers % closeEvery === 0;
   }
 
+  #mustGo({ req }: http.ServerResponse): boolean {
+    return performance.now() >= (this.#departures.get(req.socket) ?? 0);
+  }
+
   #closeAfterRunning(): void {
-    for (const res of this.#running) if (!res.headersSent) res.shouldKeepAlive = false;
+    for (const res of this.#running)
+      if (!res.headersSent && (!this.#leaving || this.#mustGo(res))) res.shouldKeepAlive = false;
   }
 }

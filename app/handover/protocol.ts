@@ -85,7 +85,7 @@ export interface Manner {
 export interface Stay {
   open: () => Promise<void>;
   /** Stops taking what is new, finishes what runs, at the latest at the deadline (milliseconds). */
-  drain: (deadlineMs: number) => Promise<Drain>;
+  drain: (deadlineMs: number, gently?: boolean) => Promise<Drain>;
   /** Serves in another manner from now on; nothing to do for work that knows no connections. */
   adopt: (manner: Manner) => Promise<void>;
   /** Requests or jobs taken so far, and connections or jobs open now. */
@@ -143,7 +143,7 @@ export type DoorName = 'preview' | 'stand-in';
 /** Supervisor to child, over Node's IPC channel; each is answered by a `Reply` with the same id. */
 export type Order =
   | { id: number; do: 'listen' }
-  | { id: number; do: 'leave'; deadlineMs: number }
+  | { id: number; do: 'leave'; deadlineMs: number; gently: boolean }
   | { id: number; do: 'manner'; manner: Manner }
   | { id: number; do: 'door'; name: DoorName; path: string | null }
   | { id: number; do: 'check'; path: string; timeoutMs: number }

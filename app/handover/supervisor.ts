@@ -201,11 +201,11 @@ export class Supervisor {
    * Leaves the port. The drain goes on beside the queue: the instance can be admitted again while it lasts, since
    * every admission opens listeners of its own.
    */
-  #leave(deadlineMs: number): { drained: Promise<Drain> } {
+  #leave(deadlineMs: number, gently = false): { drained: Promise<Drain> } {
     if (this.#phase !== 'serving') return { drained: Promise.resolve({ ms: 0, answered: 0, cut: 0 }) };
     this.#lender = null;
     this.#enter('draining');
-    const drained = this.children.drainAll(deadlineMs).then((drain) => {
+    const drained = this.children.drainAll(deadlineMs, gently).then((drain) => {
       this.#drain = drain;
       if (this.#phase === 'draining') this.#enter('parked');
       return drain;
@@ -223,9 +223,9 @@ export class Supervisor {
       if (!record || JSON.stringify(record) === JSON.stringify(this.#record)) return;
       this.#record = record;
       this.#changed();
-      const mine = record.serving === this.#release;
-      if (mine && this.#isWarm) await this.#listen();
-      if (!mine && this.#phase === 'serving' && !this.#lender) this.#leave(this.#options.drainTimeoutMs);
+      if (record.serving === this.#release) {
+        if (this.#isWarm) await this.#listen();
+      } else if (this.#phase === 'serving' && !this.#lender) this.#leave(this.#options.drainTimeoutMs, true);
     });
   }
 

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import http from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
@@ -55,6 +57,44 @@ describe('serve()', { timeout: 240_000 }, () => {
     const control = await r2.session();
     assert.equal(((await control.ask('check', { path: '/' })) as { status: number }).status, 200);
     control.close();
+  });
+
+  it('gives its connections to the next release one after the other, and at once when it is stopped', async (t) => {
+    const [r1, r2] = await pair();
+    /** Asks on so many connections, again and again, until each is closed behind an answer; milliseconds to the last. */
+    const spreadOf = async (leave: () => Promise<unknown>): Promise<number> => {
+      const agents = Array.from({ length: 20 }, () => new http.Agent({ keepAlive: true, maxSockets: 1 }));
+      await Promise.all(agents.map((agent) => ask(agent)));
+      const left = leave();
+      const began = performance.now();
+      const ends = agents.map(async (agent) => {
+        while (await ask(agent)) if (performance.now() - began > 8000) throw new Error('never closed');
+        return performance.now() - began;
+      });
+      const times = await Promise.all(ends);
+      await left;
+      for (const agent of agents) agent.destroy();
+      return Math.max(...times) - Math.min(...times);
+    };
+    const ask = async (agent: http.Agent): Promise<boolean> => {
+      const [res] = (await once(http.get({ port, agent }), 'response')) as [http.IncomingMessage];
+      res.resume();
+      await once(res, 'end');
+      return res.headers.connection !== 'close';
+    };
+    const gently = await spreadOf(async () => {
+      const control = await r2.session();
+      await control.ask('admit');
+      await control.ask('promote');
+      control.close();
+    });
+    await r1.until('parked');
+    const atOnce = await spreadOf(async () => r2.process.kill('SIGTERM'));
+    t.diagnostic(
+      `one after the other within ${Math.round(gently)} ms, at once within ${Math.round(atOnce)} ms`,
+    );
+    assert.ok(gently > 400, `one after the other within ${gently} ms`);
+    assert.ok(atOnce < gently / 2, `at once within ${atOnce} ms`);
   });
 
   it('leaves the port again when the session that admitted it ends before it was promoted', async () => {

@@ -128,14 +128,15 @@ export class PublicListener implements Stay {
       (server) =>
         new Promise<void>((resolve) => void net.Server.prototype.close.call(server, () => resolve())),
     );
-    const streams = this.#streams.sendAway(this.#running, deadlineMs);
+    const stop = this.#streams.sendAway(this.#running, deadlineMs);
     const cut = await this.#withDeadline(Promise.all(closed), deadlineMs);
+    stop();
     return {
       ms: Math.round(performance.now() - start),
       answered: this.#answeredAfterLeaving,
       cut: cut.length,
       cutRequests: cut.slice(0, MAX_NAMED).map(({ req }) => `${req.method} ${req.url?.split('?')[0]}`),
-      streams,
+      streams: this.#streams.away,
     };
   }
 

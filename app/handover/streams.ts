@@ -7,6 +7,8 @@ const CLOSE_1012 = Buffer.from([0x88, 0x02, 0x03, 0xf4]);
 const SPREAD_MS = 5000;
 /** For a peer that does not answer the close frame; for a stream of events that says nothing. */
 const PATIENCE_MS = 2000;
+/** For those that begin while the others leave. */
+const LOOK_AGAIN_MS = 250;
 
 /**
  * Answers and connections that have no end of their own: WebSockets and server-sent events. A drain does not wait for them,
@@ -15,6 +17,7 @@ const PATIENCE_MS = 2000;
 export class Streams {
   readonly #sockets = new Set<Duplex>();
   readonly #events = new Set<ServerResponse>();
+  readonly #sent = new Set<Duplex>();
 
   /** Keeps an upgraded connection in mind; only a WebSocket knows how to say good-bye. */
   upgraded(req: IncomingMessage, socket: Duplex): void {
@@ -28,17 +31,32 @@ export class Streams {
     return this.#events.has(res);
   }
 
-  /** Ends those that are open, one after the other in random order; gives their number. */
-  sendAway(running: Iterable<ServerResponse>, deadlineMs: number): number {
-    const spread = Math.min(SPREAD_MS, deadlineMs / 4);
-    const soon = (end: () => void): void => void setTimeout(end, Math.random() * spread);
-    for (const socket of this.#sockets) soon(() => closeWebSocket(socket));
-    for (const res of running) {
-      if (!isEventStream(res)) continue;
-      this.#events.add(res);
-      soon(() => endAfterEvent(res));
-    }
-    return this.#sockets.size + this.#events.size;
+  /** So many have been sent away. */
+  get away(): number {
+    return this.#sent.size + this.#events.size;
+  }
+
+  /**
+   * Ends those that are open, one after the other in random order, and until it is stopped those that still begin, at once: a
+   * client that comes again may be led here by a connection that a proxy has kept. Gives what stops it.
+   */
+  sendAway(running: Iterable<ServerResponse>, deadlineMs: number): () => void {
+    const look = (spread: number): void => {
+      const soon = (end: () => void): void => void setTimeout(end, Math.random() * spread);
+      for (const socket of this.#sockets) {
+        if (this.#sent.has(socket)) continue;
+        this.#sent.add(socket);
+        soon(() => closeWebSocket(socket));
+      }
+      for (const res of running) {
+        if (this.#events.has(res) || !isEventStream(res)) continue;
+        this.#events.add(res);
+        soon(() => endAfterEvent(res));
+      }
+    };
+    look(Math.min(SPREAD_MS, deadlineMs / 4));
+    const again = setInterval(() => look(0), LOOK_AGAIN_MS);
+    return () => clearInterval(again);
   }
 }
 

@@ -6,6 +6,7 @@ import { RefusedError, type Session } from '../engine/session.ts';
 import { EXIT_GRACE_MS, explainRefusal, failedRelease, falters, within, type Context } from './context.ts';
 import { about } from './evidence.ts';
 import type { Of } from './plan.ts';
+import { isSaturated } from './share.ts';
 
 /** Between two health checks of a release that is not healthy yet. */
 const CHECK_AGAIN_MS = 200;
@@ -14,6 +15,11 @@ const CHECK_TIMEOUT_MS = 5000;
 const CONFIRMATIONS = 3;
 const CONFIRM_TIMEOUT_MS = 10_000;
 const CONFIRM_AT_ONCE = 4;
+/**
+ * Of the old release's answers each of so many closes its connection, so that users come to the new one by and by: it answers its
+ * first requests slowly. Each does on a saturated machine, where a queue stands anyway and somebody waits.
+ */
+const LOOSEN_EVERY = 20;
 
 /** Pulls an image; one that is nowhere is the user's most likely mistake. */
 export async function pull({ image }: Of<'pull'>, context: Context): Promise<void> {
@@ -192,9 +198,10 @@ async function compareWithServing(context: Context, next: State): Promise<void> 
  */
 export async function confirm({ release, loosen }: Of<'confirm'>, context: Context): Promise<string> {
   const { sessions, probe } = context;
+  const every = (await isSaturated()) ? 1 : LOOSEN_EVERY;
   for (const id of loosen) {
     const session = await sessions.with(id).catch(() => null);
-    await session?.ask('loosen', { on: true }).catch(() => {}); // a release that cannot do it is only slower to leave
+    await session?.ask('loosen', { on: true, every }).catch(() => {}); // a release that cannot do it is only slower to leave
   }
   const faltered = falters(context, CONFIRM_TIMEOUT_MS * 2).catch(async (error: unknown) => {
     throw await explainRefusal(context, error, release);

@@ -9,6 +9,7 @@ import type { Engine } from '../../deployer/engine/docker.ts';
 import type { Instance } from '../../deployer/engine/instance.ts';
 import { deploySchema } from '../../deployer/schema.ts';
 import { formatSize, parseSize } from '../../deployer/size.ts';
+import { PLAIN } from '../support/plans.ts';
 
 const MIB = 1024 ** 2;
 const settings = deploySchema.parse({ 'free-memory': '64m', 'free-disk': '500m' });
@@ -78,15 +79,6 @@ const observed = {
   url: null,
   remembered: 'r1',
 };
-const options = {
-  keepMs: null,
-  watchMs: 0,
-  canary: null,
-  hooks: [],
-  warmUp: null,
-  migrate: null,
-  workers: [],
-};
 const next = {
   kind: 'deploy',
   release: 'r2',
@@ -100,9 +92,9 @@ const next = {
 
 describe('what a deploy takes', () => {
   it('is a container of the next release and a twin of the one it parks', () => {
-    assert.equal(startsOf(makePlan(next, observed, { ...options, park: true })), 2);
-    assert.equal(startsOf(makePlan(next, observed, { ...options, park: false })), 1);
-    assert.equal(startsOf(makePlan(next, { ...observed, instances: [] }, { ...options, park: true })), 1);
+    assert.equal(startsOf(makePlan(next, observed, { ...PLAIN, park: true })), 2);
+    assert.equal(startsOf(makePlan(next, observed, { ...PLAIN, park: false })), 1);
+    assert.equal(startsOf(makePlan(next, { ...observed, instances: [] }, { ...PLAIN, park: true })), 1);
   });
 
   it('of memory leaves out the files that the kernel would drop, by the names of both cgroup versions', () => {
@@ -121,7 +113,7 @@ describe('what a deploy takes', () => {
   const config = { settings } as Config;
   const ask = async (desired: Parameters<typeof requireRoom>[3], found: Room | null): Promise<void> =>
     await requireRoom(engine, config, observed, desired, {
-      ...options,
+      ...PLAIN,
       park: true,
       measuring: Promise.resolve(found),
     });

@@ -8,7 +8,7 @@ import { HttpError } from '../errors.ts';
  */
 export function limitTime(ms: number, answer: ErrorRequestHandler): RequestHandler {
   // In the order in which they came, which is that of their deadlines: one timer, for the oldest, serves all. A timer for each
-  // request cost a twelfth of a small answer.
+  // request would be made, linked and cleared for nothing nearly always.
   const running = new Map<Response, { req: Request; until: number }>();
   let isWatched = false;
 

@@ -4,8 +4,8 @@ import type { Context } from './context.ts';
 
 /**
  * The share of the last ten seconds, in percent, in which something waited for a CPU. Above it nothing is left over, and a boot
- * that takes only that would not end. (The race board on two cores: 19 to 41 at 70 % of what the machine takes, 74 to 77 at all of
- * it; deploys in quick succession add up to 25 at 70 %.)
+ * that takes only that would not end. (The race board on two cores, seen over 1.5 s before a deploy: 19 to 41 at about 60 % of
+ * what the machine takes, 74 to 77 at all of it; the kernel's own average after deploys in quick succession: 44 to 65, 72 to 82.)
  */
 const SATURATED = 68;
 /** So many times its weight for a boot on a saturated machine: somebody waits for it, and it is over soon. */

@@ -139,6 +139,7 @@ describe('streams through the proxy', () => {
     );
     assertNothingLost(result, 1000);
     assert.deepEqual(clients.wrong, []);
+    assert.ok(clients.echoed > 1000, `${clients.echoed} messages came back`);
     // At least: a child that is replaced in its turn (RECYCLE_REQUESTS) sends its clients away, too.
     assert.ok(clients.closeCodes.length >= EACH * HANDOVERS.length);
     assert.deepEqual([...new Set(clients.closeCodes)], [1012]);

@@ -30,6 +30,8 @@ export class PublicListener implements Stay {
   #manner = USUAL;
   /** The further listening sockets; what comes to them is served as if it had come to the first. */
   readonly #more: net.Server[] = [];
+  /** One for each listening socket that was shut, resolved when the last connection that came by it is gone. */
+  readonly #shut: Promise<void>[] = [];
   #answers = 0;
   #answeredAfterLeaving = 0;
   /** Requests seen on this stay. */
@@ -85,7 +87,7 @@ export class PublicListener implements Stay {
     if (manner.closeEvery === 1) this.#closeAfterRunning();
     if (manner.hold === 0) this.#goOn();
     if (!this.#isOpen || this.#leaving) return;
-    for (const server of this.#more.splice(manner.sockets - 1)) server.close();
+    for (const server of this.#more.splice(manner.sockets - 1)) this.#shutDown(server);
     while (this.#more.length < manner.sockets - 1) {
       const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
         this.#server.emit('connection', socket),
@@ -124,12 +126,9 @@ export class PublicListener implements Stay {
     this.#manner = { ...this.#manner, hold: 0 };
     this.#goOn();
     this.#closeAfterRunning();
-    const closed = [this.#server, ...this.#more].map(
-      (server) =>
-        new Promise<void>((resolve) => void net.Server.prototype.close.call(server, () => resolve())),
-    );
+    for (const server of [this.#server, ...this.#more]) this.#shutDown(server);
     const stop = this.#streams.sendAway(this.#running, deadlineMs);
-    const cut = await this.#withDeadline(Promise.all(closed), deadlineMs);
+    const cut = await this.#withDeadline(Promise.all(this.#shut), deadlineMs);
     stop();
     return {
       ms: Math.round(performance.now() - start),
@@ -138,6 +137,12 @@ export class PublicListener implements Stay {
       cutRequests: cut.slice(0, MAX_NAMED).map(({ req }) => `${req.method} ${req.url?.split('?')[0]}`),
       streams: this.#streams.away,
     };
+  }
+
+  /** Stops listening; the connections stay, as they would not with `http.Server.close()`. */
+  #shutDown(server: net.Server): void {
+    const { close } = net.Server.prototype;
+    this.#shut.push(new Promise((resolve) => void close.call(server, () => resolve())));
   }
 
   async #withDeadline(closed: Promise<unknown>, deadlineMs: number): Promise<http.ServerResponse[]> {

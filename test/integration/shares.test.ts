@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { weightsFor } from '../../deployer/core/canary.ts';
-import { freePort } from '../support/containers.ts';
+import { eventually, freePort } from '../support/containers.ts';
 import { HostInstance } from '../support/instance.ts';
 
 const CONNECTIONS = 20_000;
@@ -13,9 +13,9 @@ const AT_ONCE = 32;
 const CHILDREN = { next: 2, old: 2 };
 
 /** The release that answers a request on a connection of its own. */
-function ask(port: number): Promise<string> {
+function ask(port: number, path = '/'): Promise<string> {
   return new Promise((resolve, reject) => {
-    const req = http.get({ port, host: '127.0.0.1', path: '/', agent: false }, (res) => {
+    const req = http.get({ port, host: '127.0.0.1', path, agent: false }, (res) => {
       res.resume();
       res.on('end', () => resolve(String(res.headers['x-release'])));
     });
@@ -71,5 +71,25 @@ describe('two releases on one port', { timeout: 300_000 }, () => {
     }
     mine.close();
     theirs.close();
+  });
+
+  it('leave only when those are answered who came by a socket that a smaller share has shut', async () => {
+    const alone = await freePort();
+    await using leaving = new HostInstance(await mkdtemp(join(dir, 'alone-')), alone, 'r3');
+    await leaving.until('serving');
+    const control = await leaving.session();
+    await control.ask('weigh', { sockets: 8 });
+    // One after the other: whose socket is still open must not be the last by chance.
+    const answers = Promise.allSettled(
+      Array.from({ length: 40 }, (_, at) => ask(alone, `/slow?ms=${1000 + 50 * at}`)),
+    );
+    await eventually('all have arrived', async () => {
+      const { children } = await leaving.state();
+      return children.reduce((sum, { connections }) => sum + connections, 0) === 40;
+    });
+    await control.ask('weigh', { sockets: 1 });
+    const drain = (await control.ask('retire', { deadlineMs: 10_000 })) as { answered: number; cut: number };
+    const failed = (await answers).filter(({ status }) => status === 'rejected');
+    assert.deepEqual([failed.length, drain.answered, drain.cut], [0, 40, 0]);
   });
 });

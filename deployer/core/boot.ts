@@ -15,11 +15,10 @@ const CHECK_TIMEOUT_MS = 5000;
 const CONFIRMATIONS = 3;
 const CONFIRM_TIMEOUT_MS = 10_000;
 const CONFIRM_AT_ONCE = 4;
-/**
- * Of the old release's answers each of so many closes its connection, so that users come to the new one by and by: it answers its
- * first requests slowly. Each does on a saturated machine, where a queue stands anyway and somebody waits.
- */
+/** Of a busy release's answers each of so many closes its connection, so that users come to the next one by and by. */
 const LOOSEN_EVERY = 20;
+/** So many requests per second, a release that has just booted takes all at once without a queue. */
+const FEW_PER_SECOND = 400;
 
 /** Pulls an image; one that is nowhere is the user's most likely mistake. */
 export async function pull({ image }: Of<'pull'>, context: Context): Promise<void> {
@@ -198,7 +197,7 @@ async function compareWithServing(context: Context, next: State): Promise<void> 
  */
 export async function confirm({ release, loosen }: Of<'confirm'>, context: Context): Promise<string> {
   const { sessions, probe } = context;
-  const every = (await isSaturated()) ? 1 : LOOSEN_EVERY;
+  const every = (await changesAtOnce(context)) ? 1 : LOOSEN_EVERY;
   for (const id of loosen) {
     const session = await sessions.with(id).catch(() => null);
     await session?.ask('loosen', { on: true, every }).catch(() => {}); // a release that cannot do it is only slower to leave
@@ -232,6 +231,15 @@ export async function confirm({ release, loosen }: Of<'confirm'>, context: Conte
     limit: formatDuration(CONFIRM_TIMEOUT_MS),
     next: 'check that the proxy passes on X-Release and sends to the address the app listens on',
   });
+}
+
+/**
+ * Whether each answer of the old release may close its connection. The next one answers its first requests slowly, and a queue
+ * would form if all came at one moment; not where they are few, and on a saturated machine a queue stands anyway.
+ */
+async function changesAtOnce({ baseline }: Context): Promise<boolean> {
+  const perSecond = await baseline.perSecond();
+  return (perSecond !== null && perSecond < FEW_PER_SECOND) || (await isSaturated());
 }
 
 /** Starts a container of the release that serves where Compose sees it; it joins the others on the port by itself. */

@@ -14,6 +14,7 @@ export class Baseline {
   readonly #sessions: Sessions;
   readonly #ids: string[];
   readonly #begin: Promise<Figures | null>;
+  readonly #begunAt = performance.now();
   #end: Promise<Figures | null> = Promise.resolve(null);
 
   /** Looks at once, and does not make the caller wait. */
@@ -32,6 +33,13 @@ export class Baseline {
   async read(): Promise<{ errors: Figures; pace: Figures } | null> {
     const [begin, end] = await Promise.all([this.#begin, this.#end]);
     return begin && end && { errors: end, pace: since(begin, end) };
+  }
+
+  /** Answers per second since the run began; null when there is no old release, or one that does not count. */
+  async perSecond(): Promise<number | null> {
+    const [begin, now] = await Promise.all([this.#begin, this.#look()]);
+    const seconds = (performance.now() - this.#begunAt) / 1000;
+    return begin && now && (now.answered - begin.answered) / seconds;
   }
 
   async #look(): Promise<Figures | null> {

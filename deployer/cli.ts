@@ -2,6 +2,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { addCommands, type Action } from './cli-commands.ts';
 import { EXAMPLES, examplesOf } from './cli-help.ts';
 import { duration, percents, usage } from './cli-values.ts';
+import { parseScale, type AskedScale } from './scale.ts';
 import type { DeployError } from './errors.ts';
 
 /** The parts of `Globals` that the command line decides. */
@@ -30,6 +31,7 @@ interface Deploy {
   build?: boolean;
   hold?: boolean;
   smoke: boolean;
+  scale?: AskedScale;
 }
 
 /** What the engine takes: an optional registry, lower-case path, tag, digest. */
@@ -46,11 +48,13 @@ export async function parseCli(
 ): Promise<{ flags: Flags; action: Action } | null> {
   let chosen: { flags: Flags; action: Action } | null = null;
   const choose = (action: Action): void => {
-    const { image, build, hold, smoke, ...flags } = program.opts<Flags & Deploy>();
+    const { image, build, hold, smoke, scale, ...flags } = program.opts<Flags & Deploy>();
     const [first = ''] = program.args;
-    const deploys = image !== undefined || build || hold || !smoke;
+    const deploys = image !== undefined || build || hold || !smoke || scale;
     if (deploys && program.commands.some((command) => command.name() === first))
-      throw usage(`--image, --build, --hold and --no-smoke make a deploy, they do not go with "${first}"`);
+      throw usage(
+        `--image, --build, --hold, --scale and --no-smoke make a deploy, they do not go with "${first}"`,
+      );
     chosen = { flags, action };
   };
   const program = new Command('deploy')
@@ -66,6 +70,12 @@ export async function parseCli(
     .option('--image <name:tag>', 'the image of the next release')
     .option('--build', 'build the Dockerfile here, tagged by git revision')
     .option('--hold', 'stop before the new release meets its users; deploy admit goes on')
+    .addOption(
+      new Option(
+        '--scale <service=number>',
+        'how many containers the release has (as many as before)',
+      ).argParser(parseScale),
+    )
     .option('--no-smoke', 'do not ask the new release for its pages before it is admitted')
     .option('-f, --file <file>', 'Compose file; may be given several times', collect, [])
     .option('-p, --project-name <name>', 'Compose project name')
@@ -116,12 +126,15 @@ export async function parseCli(
         build = false,
         hold = false,
         smoke,
+        scale,
         canary,
         steps,
         for: ms,
       } = program.opts<Deploy & Flags>();
       if (ms !== undefined && !canary && !steps)
         throw usage('--for says how long a share is compared: give --canary or --steps');
+      if (hold && scale)
+        throw usage('--hold and --scale do not go together: a release that is held has one container');
       if (image !== undefined && build)
         throw usage('--image and --build do not go together: give one of them');
       if (image === undefined && !build)
@@ -129,7 +142,7 @@ export async function parseCli(
       if (image !== undefined && !IMAGE_NAME.test(image))
         throw usage(`"${image}" is not an image name such as app:v2 (lower case, tag after a colon)`);
       choose(async (globals) =>
-        (await import('./commands/deploy.ts')).deploy(globals, { image, build, hold, smoke }),
+        (await import('./commands/deploy.ts')).deploy(globals, { image, build, hold, smoke, scale }),
       );
     });
   addCommands(program, choose);

@@ -1,9 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { IMAGE_VARIABLE, RELEASE_VARIABLE, RUN_DIR } from './contract.ts';
+import { IMAGE_VARIABLE } from './contract.ts';
 import { DeployError, EXIT } from './errors.ts';
 import { fillIn, namedImages, type Values } from './fill-in.ts';
 import { deploySchema, type DeploySettings } from './schema.ts';
+import { canSetScale, scaleOf } from './scale.ts';
+import { checkServices, type Service } from './services.ts';
 import { readEnvFile } from './store/env-file.ts';
 import { parseYaml } from './yaml.ts';
 
@@ -32,15 +34,12 @@ export interface Config {
   named: string[];
   /** The one that the Compose file itself names; empty when it names none. */
   defaultImage: string;
+  /** How many containers of the service `docker compose up` would run now. */
+  scale: number;
+  /** A deploy can change that. */
+  canSetScale: boolean;
 }
 
-interface Service {
-  image?: unknown;
-  environment?: unknown;
-  network_mode?: unknown;
-  ports?: unknown;
-  volumes?: unknown;
-}
 interface ComposeFile {
   name?: unknown;
   services?: Record<string, Service | null>;
@@ -75,11 +74,15 @@ export async function loadConfig(options: ProjectOptions): Promise<Config> {
   }
   const settings = parsed.success ? parsed.data : deploySchema.parse({});
   problems.push(...checkServices(compose.services ?? {}, settings));
+  const app = compose.services?.[settings.service] ?? {};
+  const scale = scaleOf(app, env);
+  if (scale === null)
+    problems.push(`services.${settings.service}.scale must be a number of containers, 1 to 64`);
   const project = options.project ?? (env.COMPOSE_PROJECT_NAME || projectName(compose.name, directory, env));
   if (!PROJECT_NAME.test(project)) throw badName(project, options.project !== undefined);
   if (problems.length) throw invalid(files, problems);
 
-  const image = String(compose.services?.[settings.service]?.image);
+  const image = String(app.image);
   const defaultImage = /:-([^}]*)\}/.exec(image)?.[1] ?? '';
   return {
     files,
@@ -90,6 +93,8 @@ export async function loadConfig(options: ProjectOptions): Promise<Config> {
     envFile,
     image: env[IMAGE_VARIABLE] || defaultImage,
     defaultImage,
+    scale: scale ?? 1,
+    canSetScale: canSetScale(app),
     named: namedImages(compose.services ?? {}, [env, ownEnv, {}]),
   };
 }
@@ -181,44 +186,6 @@ function merge(documents: ComposeFile[]): ComposeFile {
     if (document['x-deploy'] !== undefined) result['x-deploy'] = document['x-deploy'];
   }
   return result;
-}
-
-/** The rules a project must meet; each problem says what to write. */
-function checkServices(services: Record<string, Service | null>, settings: DeploySettings): string[] {
-  const { service, pod } = settings;
-  const app = services[service];
-  if (!app) return [`services.${service} is missing (x-deploy.service names it)`];
-  if (!services[pod]) return [`services.${pod} is missing (x-deploy.pod names it)`];
-  const problems: string[] = [];
-  for (const name of [service, ...settings.workers]) {
-    const one = services[name];
-    if (!one) {
-      problems.push(`services.${name} is missing (x-deploy.workers names it)`);
-      continue;
-    }
-    if (!String(one.image).includes(`\${${IMAGE_VARIABLE}`)) {
-      problems.push(
-        `services.${name}.image must be \${${IMAGE_VARIABLE}:-your-image:tag}, so that a release can set it`,
-      );
-    }
-    if (!JSON.stringify(one.environment ?? '').includes(`\${${RELEASE_VARIABLE}`)) {
-      problems.push(`services.${name}.environment needs RELEASE: \${${RELEASE_VARIABLE}:-}`);
-    }
-  }
-  if (app.network_mode !== `service:${pod}`) {
-    problems.push(`services.${service}.network_mode must be service:${pod}, so that releases share the port`);
-  }
-  for (const [name, { volumes }] of [
-    [service, app],
-    [pod, services[pod]],
-  ] as const) {
-    if (!JSON.stringify(volumes ?? '').includes(RUN_DIR)) {
-      problems.push(
-        `services.${name}.volumes needs a volume on ${RUN_DIR}: it holds the record of which release serves`,
-      );
-    }
-  }
-  return problems;
 }
 
 function invalid(files: string[], problems: string[]): DeployError {

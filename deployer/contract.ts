@@ -8,6 +8,8 @@ export const RECORD_FILE = 'record.json';
 /** The variables of compose.yaml through which a release is chosen. */
 export const IMAGE_VARIABLE = 'TASUKI_IMAGE';
 export const RELEASE_VARIABLE = 'TASUKI_RELEASE';
+/** And how many containers it has. */
+export const SCALE_VARIABLE = 'TASUKI_SCALE';
 
 export type Phase = 'booting' | 'standby' | 'serving' | 'draining' | 'parked' | 'exiting';
 

@@ -4,6 +4,7 @@ import { observe, requirePod, type Observed } from './core/observe.ts';
 import { makePlan, type Desired, type PlanOptions } from './core/plan.ts';
 import type { Room } from './core/headroom.ts';
 import { measureRoom, requireRoom } from './core/room.ts';
+import { scaleNow } from './core/tidy.ts';
 import { fitSchema } from './core/schema-fit.ts';
 import { Engine } from './engine/docker.ts';
 import { EXIT, toDeployError, type ExitCode } from './errors.ts';
@@ -44,6 +45,8 @@ export interface Wish {
   image: string;
   desired: Desired;
   revision?: string;
+  /** Containers of the release; default: as many as the one before. */
+  scale?: number | undefined;
 }
 
 /** Connects, reads the project and takes a snapshot. */
@@ -80,7 +83,7 @@ export async function change(
     const [observed, interruption] = await Promise.all([observe(engine, config), readInterruption(folder)]);
     const wish = await decide(observed, engine, config, folder);
     if (interruption) inform(globals, explain(interruption, observed));
-    const options = planOptions(globals, config, wish);
+    const options = planOptions(globals, config, observed, wish);
     const [, ahead] = await Promise.all([
       requireRoom(engine, config, observed, wish.desired, { ...options, measuring }),
       fitSchema(engine, observed, wish),
@@ -112,7 +115,13 @@ function inform({ emit }: Globals, text: string): void {
   emit({ type: 'notice', level: 'info', text });
 }
 
-function planOptions(globals: Globals, { settings }: Config, { command }: Wish): PlanOptions {
+function planOptions(
+  globals: Globals,
+  { settings, scale }: Config,
+  observed: Observed,
+  { command, scale: asked }: Wish,
+): PlanOptions {
+  const now = scaleNow(observed, scale);
   const { park = settings.park, watchMs = settings.watch, canary = null } = globals;
   const keep = globals.keepMs ?? settings.keep;
   const { 'warm-up': warmUp } = settings;
@@ -126,6 +135,7 @@ function planOptions(globals: Globals, { settings }: Config, { command }: Wish):
     hooks: globals.hooks ? waitedFor(settings.hooks, command) : [],
     warmUp: warmUp ? { paths: warmUp.paths, ms: warmUp.for } : null,
     migrate: settings.migrate ?? null,
+    scale: { now, next: asked ?? now },
     workers: settings.workers,
   };
 }
@@ -139,7 +149,7 @@ async function dryRun(
   const observed = await observe(engine, config);
   const wish = await decide(observed, engine, config, await stateFolder(globals.env, config.project));
   const { desired } = wish;
-  const options = planOptions(globals, config, wish);
+  const options = planOptions(globals, config, observed, wish);
   const plan = makePlan(desired, observed, options);
   await requireRoom(engine, config, observed, desired, { ...options, measuring }).catch((error: unknown) => {
     const { what, limit } = toDeployError(error).details;

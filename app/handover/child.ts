@@ -46,12 +46,16 @@ export async function runChild(
   let stay: Stay | null = null;
   let manner = USUAL;
   let requestsBefore = 0;
+  /** The drains under way: this may be told to end while it still answers what an earlier order let in. */
+  const drains = new Set<Promise<Drain>>();
 
   const leave = async (deadlineMs: number, gently = false): Promise<Drain> => {
     const leaving = stay;
     if (!leaving) return NO_DRAIN;
     stay = null;
-    const drain = await leaving.drain(deadlineMs, gently);
+    const drained = leaving.drain(deadlineMs, gently);
+    drains.add(drained);
+    const drain = await drained.finally(() => drains.delete(drained));
     requestsBefore += leaving.requests;
     return drain;
   };
@@ -84,7 +88,8 @@ export async function runChild(
         return counter.read();
       case 'exit': {
         const closing = Object.values(doors).map((door) => door.close(order.deadlineMs));
-        const [drain] = await Promise.all([leave(order.deadlineMs), ...closing]);
+        const before = Promise.race([Promise.allSettled(drains), deadline(order.deadlineMs)]);
+        const [drain] = await Promise.all([leave(order.deadlineMs), before, ...closing]);
         inside.close();
         inside.closeAllConnections();
         await options.onClose?.();
@@ -104,6 +109,10 @@ export async function runChild(
   });
   process.send?.({ ready: true });
   if (options.recycle) tellWhenTired(options.recycle, () => requestsBefore + (stay?.requests ?? 0));
+}
+
+function deadline(ms: number): Promise<void> {
+  return new Promise((resolve) => void setTimeout(resolve, ms));
 }
 
 /** Asks to be replaced at a number of requests drawn at random, or above the memory limit; again until it is. */

@@ -141,8 +141,7 @@ export class PublicListener implements Stay {
 
   /** Stops listening; the connections stay, as they would not with `http.Server.close()`. */
   #shutDown(server: net.Server): void {
-    const { close } = net.Server.prototype;
-    this.#shut.push(new Promise((resolve) => void close.call(server, () => resolve())));
+    this.#shut.push(new Promise((resolve) => void net.Server.prototype.close.call(server, () => resolve())));
   }
 
   async #withDeadline(closed: Promise<unknown>, deadlineMs: number): Promise<http.ServerResponse[]> {

@@ -27,9 +27,9 @@ export async function config(globals: Globals): Promise<ExitCode> {
   const settings = effective(found);
   const url = found.settings.url ?? (await published(found));
   const state = statePath(globals.env, found.project);
-  const { files, project, directory, envFile, image } = found;
+  const { files, project, directory, envFile, image, scale } = found;
   if (globals.json) {
-    const all = { project, files, directory, envFile, image, url, state, settings };
+    const all = { project, files, directory, envFile, image, scale, url, state, settings };
     globals.print(JSON.stringify({ v: 1, type: 'config', ...all }));
     return EXIT.done;
   }
@@ -38,6 +38,7 @@ export async function config(globals: Globals): Promise<ExitCode> {
     ...files.map((file): [string, string] => ['file', file]),
     ['variables', envFile],
     ['image', image || 'none'],
+    ['scale', String(scale)],
     ['url', url ?? 'not known: the stack is not up'],
     ['state', state],
   ];

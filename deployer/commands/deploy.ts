@@ -4,6 +4,7 @@ import { Engine } from '../engine/docker.ts';
 import { DeployError, EXIT, type ExitCode } from '../errors.ts';
 import { isImageId, repository } from '../image.ts';
 import { newReleaseId, newToken } from '../release-id.ts';
+import { wantedScale, type AskedScale } from '../scale.ts';
 import { change, type Globals, type Wish } from '../run.ts';
 
 export interface DeployOptions {
@@ -12,6 +13,8 @@ export interface DeployOptions {
   /** Stop before admission. */
   hold: boolean;
   smoke: boolean;
+  /** How many containers the release gets, and of which service. */
+  scale?: AskedScale | undefined;
 }
 
 /** `deploy --image app:v2`, `deploy --build`: replaces the release that serves. */
@@ -21,6 +24,7 @@ export async function deploy(globals: Globals, options: DeployOptions): Promise<
   const here = options.image ? engine.imageId(options.image) : null;
   here?.catch(() => {}); // told to who asks for it
   const decide = async (_observed: Observed, _engine: Engine, config: Config): Promise<Wish> => {
+    const scale = wantedScale(options.scale, config);
     const built = options.build ? await revisionOf(config) : null;
     // After a rollback to an image without a tag only the file knows a name.
     const name = isImageId(config.image) ? config.defaultImage : config.image;
@@ -45,6 +49,7 @@ export async function deploy(globals: Globals, options: DeployOptions): Promise<
       image,
       desired,
       revision: built?.revision ?? '',
+      scale,
     };
   };
   return await change(globals, command, decide, engine);

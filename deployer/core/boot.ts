@@ -1,10 +1,8 @@
-import { INITIAL_RELEASE, type CheckResult, type State } from '../contract.ts';
-import { createContainer } from '../engine/compose.ts';
+import type { CheckResult, State } from '../contract.ts';
 import { DeployError } from '../errors.ts';
 import { formatDuration } from '../duration.ts';
 import { RefusedError, type Session } from '../engine/session.ts';
 import { EXIT_GRACE_MS, explainRefusal, failedRelease, falters, within, type Context } from './context.ts';
-import { about } from './evidence.ts';
 import type { Of } from './plan.ts';
 import { isSaturated } from './share.ts';
 
@@ -43,28 +41,18 @@ export async function pull({ image }: Of<'pull'>, context: Context): Promise<voi
   }
 }
 
-/** Runs `create` and finds the container it made. */
-export async function createNext(
-  context: Context,
-  release: string,
-  create: () => Promise<void>,
-): Promise<void> {
-  const { engine, config } = context;
-  const find = async (): Promise<void> => {
-    const all = await engine.instances(config.project, config.settings.service, INITIAL_RELEASE);
-    const made = all.findLast((one) => one.release === release && one.visible);
-    if (made) context.next = { id: made.id, name: made.name, imageId: made.imageId };
-  };
-  try {
-    await create();
-  } finally {
-    await find(); // also after a failure: what was made must be undone
-  }
-  if (!context.next) throw new Error(`Compose made no container for release ${release}`);
+/** Waits until all instances of the next release are healthy; what is said of the first stands for them. */
+export async function allHealthy({ image }: Of<'standby'>, context: Context): Promise<string> {
+  const { next, others } = context;
+  if (!next) throw new Error('no next instance yet');
+  const first = waitHealthy(context, next, image);
+  const rest = others.map((one) => waitHealthy({ ...context, next: one }, one, image)); // each explains itself
+  const [said] = await Promise.all([first, ...rest]);
+  return others.length ? `${said}; all ${others.length + 1} are healthy` : said;
 }
 
 /** Waits until the instance is in standby and healthy; whatever goes wrong is explained. */
-export async function waitHealthy(
+async function waitHealthy(
   context: Context,
   next: { id: string; name: string },
   image: string,
@@ -240,21 +228,6 @@ export async function confirm({ release, loosen }: Of<'confirm'>, context: Conte
 async function changesAtOnce({ baseline }: Context): Promise<boolean> {
   const perSecond = await baseline.perSecond();
   return (perSecond !== null && perSecond < FEW_PER_SECOND) || (await isSaturated());
-}
-
-/** Starts a container of the release that serves where Compose sees it; it joins the others on the port by itself. */
-export async function seat({ release, image, scale }: Of<'seat'>, context: Context): Promise<void> {
-  const { engine, config, sessions, timeoutMs } = context;
-  const before = context.next;
-  await createNext(context, release, () => createContainer(config, { release, image, scale }));
-  const made = context.next;
-  context.next = before;
-  if (!made) return;
-  await engine.start(made.id);
-  await about(engine, made, async () => {
-    const session = await sessions.with(made.id, made.name);
-    await session.until((state) => state.phase === 'serving', timeoutMs);
-  });
 }
 
 function sleep(ms: number): Promise<void> {

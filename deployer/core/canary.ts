@@ -2,7 +2,7 @@ import type { Figures, State } from '../contract.ts';
 import { failedRelease, type Context } from './context.ts';
 import { Judge, since } from './judge.ts';
 import type { Of } from './plan.ts';
-import { inMs, look } from './watch.ts';
+import { inMs, look, type Standing } from './watch.ts';
 
 const LOOK_EVERY_MS = 250;
 /** Connections that the proxy keeps would stay where they are: of so many answers one closes its own. */
@@ -48,13 +48,12 @@ export async function unweigh({ targets }: Of<'weigh'>, context: Context): Promi
 
 /** Lets the new release have its share for a time, and compares the two meanwhile; throws when it does worse. */
 export async function canary({ ms, targets }: Of<'canary'>, context: Context): Promise<string> {
-  const next = context.next?.id ?? '';
-  const [old = ''] = targets;
-  const begin = await Promise.all([look(context, next), look(context, old)]);
+  const next = [context.next?.id ?? ''];
+  const begin = await Promise.all([look(context, next), look(context, targets)]);
   const { restarts } = begin[0][0];
   const until = performance.now() + ms;
-  const between = async (): Promise<[State, Figures, Figures]> => {
-    const [[state, now], [, then]] = await Promise.all([look(context, next), look(context, old)]);
+  const between = async (): Promise<[Standing, Figures, Figures]> => {
+    const [[state, now], [, then]] = await Promise.all([look(context, next), look(context, targets)]);
     return [state, since(begin[0][1], now), since(begin[1][1], then)];
   };
   const judge = new Judge();
@@ -71,12 +70,14 @@ export async function canary({ ms, targets }: Of<'canary'>, context: Context): P
   }
 }
 
-async function weightsOf(percent: number, [old = '']: string[], context: Context): Promise<Weights> {
+async function weightsOf(percent: number, old: string[], context: Context): Promise<Weights> {
   const count = async (id: string): Promise<number> => {
     const state = (await (await context.sessions.with(id)).ask('state')) as State;
     return Math.max(1, state.children.filter(({ ready }) => ready).length);
   };
-  return weightsFor(percent, { next: await count(context.next?.id ?? ''), old: await count(old) });
+  const olds = await Promise.all(old.map(count));
+  const next = await count(context.next?.id ?? '');
+  return weightsFor(percent, { next, old: olds.reduce((sum, one) => sum + one, 0) });
 }
 
 async function tell(

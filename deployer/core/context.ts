@@ -10,6 +10,12 @@ import { lastWords } from './evidence.ts';
 import type { Observed } from './observe.ts';
 import type { Baseline } from './watch.ts';
 
+export interface Next {
+  id: string;
+  name: string;
+  imageId?: string;
+}
+
 /** What the steps of one run share. */
 export interface Context {
   config: Config;
@@ -34,10 +40,12 @@ export interface Context {
   failure: { outcome: Outcome; error: DeployError } | null;
   /** Since when the new instance is in standby, by `performance.now()`. */
   standbySince: number;
-  /** Puts its CPU weight back, where that was raised for its boot. */
-  weight: Promise<Restore | null> | null;
+  /** Put the CPU weights of its instances back, where they were changed for the boot. */
+  weights: Promise<Restore | null>[];
   /** The new or re-admitted instance, once there is one. */
-  next: { id: string; name: string; imageId?: string } | null;
+  next: Next | null;
+  /** The further ones of its release. They are proven like it, and follow the record when it is promoted. */
+  others: Next[];
 }
 
 /** The engine reports an exit shortly after the container's streams close. */
@@ -123,6 +131,11 @@ export async function within<T>(
     context.signal.removeEventListener('abort', onAbort);
     work.catch(() => {});
   }
+}
+
+/** The name of a container that was there when the run began. */
+export function nameOf(context: Context, id: string): string {
+  return context.observed.instances.find((one) => one.id === id)?.name ?? id.slice(0, 12);
 }
 
 /** An error about the next instance, with the container's last lines and what its health check said. */

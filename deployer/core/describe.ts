@@ -23,7 +23,7 @@ export function describeStep(step: Step): string {
     case 'pull':
       return `pull image ${step.image}`;
     case 'create':
-      return `create a container of ${shortImage(step.image)}`;
+      return `create ${containers(step.count)} of ${shortImage(step.image)}`;
     case 'migrate':
       return 'bring the database to its schema';
     case 'hide':
@@ -44,12 +44,16 @@ export function describeStep(step: Step): string {
       return 'see it answer through the proxy';
     case 'promote':
       return `promote ${step.release}`;
+    case 'join':
+      return `see the others of ${step.release} serve`;
     case 'drain':
       return `drain ${step.release}`;
     case 'remember':
       return `write ${shortImage(step.image)} to .env`;
     case 'seat':
-      return `start ${step.release} where Compose sees it`;
+      return step.count === 1
+        ? `start ${step.release} where Compose sees it`
+        : `start ${step.count} of ${step.release} where Compose sees them`;
     case 'park':
       return `park ${step.release}${step.keepMs === null ? '' : ` for ${formatDuration(step.keepMs)}`}`;
     case 'retire':
@@ -69,4 +73,8 @@ export function describeStep(step: Step): string {
     default:
       return step satisfies never;
   }
+}
+
+function containers(count: number): string {
+  return count === 1 ? 'a container' : `${count} containers`;
 }

@@ -5,14 +5,16 @@ import { Journal, readInterruption } from '../store/journal.ts';
 import { tidyUp } from './execute.ts';
 import { makeContext } from './make-context.ts';
 import { observe, servingInstances, type Observed } from './observe.ts';
-import { planTidy, workerSteps, type Step } from './plan.ts';
+import { workerSteps, type Step } from './plan.ts';
+import { planTidy, scaleNow } from './tidy.ts';
 
 /**
  * What a killed run left to do, for the release that the record names: what is after the switch is finished, what is before it
  * is cleaned up. A release that is held waits for its own orders.
  */
-export function planFinish(observed: Observed, { settings }: Config, killed: boolean): Step[] {
-  const tidy = planTidy({ ...observed, instances: observed.instances.filter((one) => one.held === null) });
+export function planFinish(observed: Observed, { settings, scale }: Config, killed: boolean): Step[] {
+  const instances = observed.instances.filter((one) => one.held === null);
+  const tidy = planTidy({ ...observed, instances }, scaleNow(observed, scale));
   const serving = servingInstances(observed).at(-1);
   return killed && serving
     ? [...tidy, ...workerSteps(settings.workers, serving.release, serving.image)]

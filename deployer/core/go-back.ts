@@ -29,6 +29,7 @@ export async function goBack(worse: Result, context: Context, from: string | nul
     hooks: [],
     warmUp: null,
     migrate: null,
+    scale: { now: context.config.scale, next: context.config.scale },
     workers: context.config.settings.workers,
   });
   const back = await execute(plan, { ...context, signal: new AbortController().signal });

@@ -20,11 +20,14 @@ export interface Need {
   image: number;
 }
 
-const STARTS = ['create', 'seat', 'park'];
-
 /** How many containers a plan starts before it has stopped one. */
 export function startsOf({ tidy, reversible, forward }: Plan): number {
-  return [...tidy, ...reversible, ...forward].filter((step) => STARTS.includes(step.do)).length;
+  const steps = [...tidy, ...reversible, ...forward];
+  return steps.reduce(
+    (sum, step) =>
+      sum + ('count' in step && step.do !== 'remember' ? step.count : step.do === 'park' ? 1 : 0),
+    0,
+  );
 }
 
 /** The refusal of a deploy that this machine has no room for; null when it has. A setting of `false` is not looked at. */

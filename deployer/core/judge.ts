@@ -14,6 +14,17 @@ const MIN_ANSWERS = 100;
 const SLOWER_TIMES = 3;
 const SLOWER_MS = 8;
 
+/** What several instances of one release have answered together. */
+export function sumOf(all: Figures[]): Figures {
+  const sum = (of: (one: Figures) => number): number => all.reduce((total, one) => total + of(one), 0);
+  const buckets = Math.max(0, ...all.map(({ times }) => times.length));
+  return {
+    answered: sum((one) => one.answered),
+    errors: sum((one) => one.errors),
+    times: Array.from({ length: buckets }, (_, bucket) => sum(({ times }) => times[bucket] ?? 0)),
+  };
+}
+
 /** What was answered between two looks; a child that was replaced meanwhile has taken its figures along. */
 export function since(then: Figures, now: Figures): Figures {
   const less = (a: number, b: number): number => Math.max(0, a - b);

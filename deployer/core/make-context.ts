@@ -45,7 +45,8 @@ export function makeContext(
     env: globals.env,
     failure: null,
     standbySince: 0,
-    weight: null,
+    weights: [],
     next: null,
+    others: [],
   };
 }

@@ -3,12 +3,16 @@ import type { HookName } from '../hooks/schema.ts';
 import type { Observed } from './observe.ts';
 import { admission, confirm, hook, promote, proof, standby, steady, watch } from './admission.ts';
 import { retire, settle } from './settle.ts';
+import { planTidy } from './tidy.ts';
 
-/** One step as data: what to do, on what, and why. `core/steps.ts` knows how. */
+/**
+ * One step as data: what to do, on what, and why. `core/steps.ts` knows how. `count`: containers of the release; `scale`: of
+ * the service in all, as Compose will see them.
+ */
 export type Step = { id: string; cause: string } & (
   | { do: 'build'; image: string }
   | { do: 'pull'; image: string }
-  | { do: 'create'; release: string; image: string; scale: number }
+  | { do: 'create'; release: string; image: string; count: number; scale: number }
   | { do: 'migrate'; release: string; image: string; command: string[] }
   | { do: 'hide'; release: string; token: string }
   | { do: 'start'; release: string }
@@ -19,9 +23,10 @@ export type Step = { id: string; cause: string } & (
   | { do: 'admit'; release: string; target: string | null }
   | { do: 'confirm'; release: string; loosen: string[] }
   | { do: 'promote'; release: string }
+  | { do: 'join'; release: string }
   | { do: 'drain'; release: string; targets: string[] }
-  | { do: 'remember'; release: string; image: string }
-  | { do: 'seat'; release: string; image: string; scale: number }
+  | { do: 'remember'; release: string; image: string; count: number }
+  | { do: 'seat'; release: string; image: string; count: number; scale: number }
   | { do: 'park'; release: string; twinOf: string; keepMs: number | null }
   | { do: 'retire'; release: string; target: string }
   | { do: 'worker'; service: string; release: string; image: string }
@@ -76,6 +81,8 @@ export interface PlanOptions {
   workers: string[];
   /** Pages that the release is asked for before its users, and for how many milliseconds at most. */
   warmUp: { paths: string[]; ms: number } | null;
+  /** How many containers the release that serves has, and the next one gets. */
+  scale: { now: number; next: number };
   /** The image's command that migrates the database, if it has one. */
   migrate: string[] | null;
 }
@@ -91,12 +98,13 @@ export function makePlan(desired: Desired, observed: Observed, options: PlanOpti
   if (desired.kind === 'abort') return { ...NOTHING, forward: [retire(desired.held, 'it is not wanted')] };
 
   const { release, image, token } = desired;
-  const tidy = planTidy(observed);
-  // What stands in Compose's eyes after the tidying: the serving instance, or nothing.
+  const tidy = planTidy(observed, options.scale.now);
+  // What stands in Compose's eyes after the tidying: the serving instances, or nothing.
   const visible = observed.instances.filter(
     (one) => one.visible && !tidy.some((s) => targetOf(s) === one.id),
   ).length;
-  const seated = tidy.some((step) => step.do === 'seat') ? 1 : 0;
+  const seated = tidy.reduce((sum, step) => (step.do === 'seat' ? sum + step.count : sum), 0);
+  const count = desired.hold ? 1 : options.scale.next; // the others of a held one come when it is admitted
   const reversible = hook('pre-deploy', release, image, options);
   if (desired.build) reversible.push({ id: 'build', do: 'build', image, cause: 'asked for with --build' });
   if (desired.pull)
@@ -106,8 +114,9 @@ export function makePlan(desired: Desired, observed: Observed, options: PlanOpti
     do: 'create',
     release,
     image,
-    scale: visible + seated + 1,
-    cause: 'the next release needs a container',
+    count,
+    scale: visible + seated + count,
+    cause: count === 1 ? 'the next release needs a container' : 'the next release needs its containers',
   });
   if (desired.hold)
     reversible.push({
@@ -134,38 +143,15 @@ export function makePlan(desired: Desired, observed: Observed, options: PlanOpti
   reversible.push(...admission({ release, image }, null, old, options));
   const after = [
     ...observed.instances.filter((one) => !tidy.some((s) => targetOf(s) === one.id)),
-    made(release, image),
+    ...Array.from({ length: count }, () => made(release, image)),
   ];
   return {
     tidy,
     reversible,
     pivot: promote(release),
-    forward: afterPivot(release, image, old, after, options),
+    forward: [...join(release, count), ...afterPivot(release, image, old, after, options)],
     watch: watch(release, old, options),
   };
-}
-
-/** What an interrupted run left undone after its pivot, or left over before it. Without a record nothing is certain. */
-export function planTidy(observed: Observed): Step[] {
-  const serving = observed.record?.serving ?? null;
-  if (serving === null) return [];
-  const old = observed.instances.filter((one) => one.running && one.release === serving);
-  const steps = settle(serving, null, observed.instances, {
-    park: true,
-    keepMs: null,
-    keep: keepWarm(observed),
-  });
-  const image = old[0]?.image;
-  if (image && observed.remembered !== serving && (steps.length || observed.remembered)) {
-    steps.unshift({
-      id: 'remember',
-      do: 'remember',
-      release: serving,
-      image,
-      cause: '.env names another release',
-    });
-  }
-  return steps;
 }
 
 function rollbackPlan(to: Instance, old: Instance[], observed: Observed, options: PlanOptions): Plan {
@@ -198,7 +184,14 @@ function afterPivot(
   options: PlanOptions,
 ): Step[] {
   const steps: Step[] = [
-    { id: 'remember', do: 'remember', release, image, cause: 'docker compose up -d must see what serves' },
+    {
+      id: 'remember',
+      do: 'remember',
+      release,
+      image,
+      count: options.scale.next,
+      cause: 'docker compose up -d must see what serves',
+    },
   ];
   const leaving = old[0];
   if (leaving) {
@@ -212,8 +205,14 @@ function afterPivot(
     });
   }
   const previous = leaving && leaving.release !== release ? leaving : null;
-  const rest = settle(release, previous, instances, { ...options, keep: null });
+  const rest = settle(release, previous, instances, { ...options, keep: null, scale: options.scale.next });
   return [...steps, ...rest, ...workerSteps(options.workers, release, image)];
+}
+
+/** The others of a release follow the record by themselves. */
+function join(release: string, count: number): Step[] {
+  const cause = 'with the first one they have the port';
+  return count > 1 ? [{ id: 'join', do: 'join', release, cause }] : [];
 }
 
 /** Puts the services that take jobs on a release. */
@@ -227,13 +226,6 @@ export function workerSteps(services: string[], release: string, image: string):
     image,
     cause,
   }));
-}
-
-/** While tidying, the warm previous release is left as it is. */
-function keepWarm(observed: Observed): Instance | null {
-  const known = observed.record?.known ?? [];
-  const warm = observed.instances.filter((one) => one.running && !one.visible && known.includes(one.release));
-  return warm.toSorted((a, b) => known.indexOf(a.release) - known.indexOf(b.release))[0] ?? null;
 }
 
 /** Stands for the container that `create` will make. */

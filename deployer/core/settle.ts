@@ -2,30 +2,25 @@ import type { Instance } from '../engine/instance.ts';
 import type { Of, Step } from './plan.ts';
 
 /**
- * The steps to the state of rest: exactly one container that Compose sees, and it serves; the previous release warm in
- * one that Compose does not see; nothing else. Compose would otherwise count the parked one, and its next
+ * The steps to the state of rest: as many containers that Compose sees as `scale` says, one as a rule, and they serve; the
+ * previous release warm in one that Compose does not see; nothing else. Compose would otherwise count the parked one, and its next
  * `up -d` would remove the container with the higher number, which is the one that serves.
  */
 export function settle(
   serving: string,
   previous: Instance | null,
   instances: Instance[],
-  options: { park: boolean; keepMs: number | null; keep: Instance | null },
+  options: { park: boolean; keepMs: number | null; keep: Instance | null; scale: number },
 ): Step[] {
   const steps: Step[] = [];
-  const seat = instances.findLast((one) => one.running && one.visible && one.release === serving);
-  const hiddenServing = instances.find((one) => one.running && !one.visible && one.release === serving);
-  if (!seat && hiddenServing) {
-    const image = hiddenServing.image;
-    const scale = instances.filter((one) => one.visible).length + 1;
-    steps.push({
-      id: 'seat',
-      do: 'seat',
-      release: serving,
-      image,
-      scale,
-      cause: 'Compose must see the one that serves',
-    });
+  const running = instances.filter((one) => one.running && one.release === serving);
+  const [first] = running;
+  const seats = running.filter((one) => one.visible).slice(-options.scale);
+  const count = options.scale - seats.length;
+  if (first && count > 0) {
+    const scale = instances.filter((one) => one.visible).length + count;
+    const cause = seats.length ? 'Compose is to have more of them' : 'Compose must see the one that serves';
+    steps.push({ id: 'seat', do: 'seat', release: serving, image: first.image, count, scale, cause });
   }
   let warm = options.keep;
   if (previous && options.park) {
@@ -35,8 +30,8 @@ export function settle(
     if (!warm) steps.push({ id: 'park', do: 'park', release, twinOf: id, keepMs: options.keepMs, cause });
   }
   for (const one of instances) {
-    if (one.id === '' || one === seat || one === warm) continue;
-    if (one.release === serving && !seat && !hiddenServing) continue; // all there is of it, if only stopped
+    if (one.id === '' || seats.includes(one) || one === warm) continue;
+    if (one.release === serving && !first) continue; // all there is of it, if only stopped
     steps.push(retire(one, reason(one, serving, previous)));
   }
   return steps;

@@ -8,9 +8,9 @@ import type { Of } from './plan.ts';
  */
 export async function steady(_step: Of<'steady'>, context: Context): Promise<string | void> {
   const { next, standbySince, config } = context;
-  const restore = await context.weight;
-  context.weight = null;
-  if (restore && !(await restore())) {
+  const changed = (await Promise.all(context.weights.splice(0))).filter((restore) => restore !== null);
+  const restored = await Promise.all(changed.map((restore) => restore()));
+  if (restored.includes(false)) {
     throw new DeployError({
       code: 'WEIGHT_STAYS',
       what: 'the CPU weight of the new release, another while it booted, could not be put back',
@@ -21,9 +21,11 @@ export async function steady(_step: Of<'steady'>, context: Context): Promise<str
   const left = config.settings.settle - (performance.now() - standbySince);
   if (left > 0) await new Promise((resolve) => setTimeout(resolve, left));
   context.signal.throwIfAborted();
-  const crashes = await whyItCrashes(context);
-  if (crashes) throw crashes;
-  return restore ? 'its CPU weight is its own again' : undefined;
+  for (const one of [next, ...context.others]) {
+    const crashes = await whyItCrashes({ ...context, next: one });
+    if (crashes) throw crashes;
+  }
+  return changed.length ? 'its CPU weight is its own again' : undefined;
 }
 
 /** The error for a release of which a process has ended since it was ready; null when none has. */

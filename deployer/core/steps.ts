@@ -1,11 +1,13 @@
-import { IMAGE_VARIABLE, RELEASE_VARIABLE, type Drain, type State } from '../contract.ts';
-import { buildImage, createContainer } from '../engine/compose.ts';
+import { IMAGE_VARIABLE, RELEASE_VARIABLE, SCALE_VARIABLE } from '../contract.ts';
+import { buildImage } from '../engine/compose.ts';
 import { createTwin } from '../engine/twin.ts';
 import { DeployError, EXIT } from '../errors.ts';
-import { setInEnvFile } from '../store/env-file.ts';
-import { confirm, createNext, pull, seat, waitHealthy } from './boot.ts';
+import { readEnvFile, setInEnvFile } from '../store/env-file.ts';
+import { allHealthy, confirm, pull } from './boot.ts';
+import { createNext, join, seat } from './containers.ts';
 import { canary, unweigh, weigh } from './canary.ts';
-import { explainRefusal, within, type Context } from './context.ts';
+import { explainRefusal, nameOf, within, type Context, type Next } from './context.ts';
+import { drain } from './drain.ts';
 import { migrate } from './migrate.ts';
 import { fitSchema } from './schema-fit.ts';
 import { park } from './park.ts';
@@ -51,15 +53,12 @@ export const HANDLERS: { [Word in Step['do']]: Handler<Of<Word>> } = {
   },
 
   create: {
-    run: async ({ release, image, scale }, context) => {
-      await createNext(context, release, () =>
-        createContainer(context.config, { release, image, scale }, context.signal),
-      );
-    },
+    run: createNext,
     undo: async (_step, context) => {
-      if (!context.next) return;
-      await context.sessions.end(context.next.id);
-      await context.engine.remove(context.next.id, 0); // `start` has stopped it
+      await each(context, async ({ id }) => {
+        await context.sessions.end(id);
+        await context.engine.remove(id, 0); // `start` has stopped it
+      });
     },
   },
 
@@ -72,20 +71,23 @@ export const HANDLERS: { [Word in Step['do']]: Handler<Of<Word>> } = {
 
   start: {
     run: async (_step, context) => {
-      const next = required(context);
-      await context.engine.start(next.id);
-      context.weight = shareOfBoot(context, next.id, true).catch(() => null); // `steady` waits for it
-      void context.sessions.with(next.id, next.name); // ready by the time the instance is
+      required(context);
+      await each(context, async ({ id, name }) => {
+        await context.engine.start(id);
+        context.weights.push(shareOfBoot(context, id, true).catch(() => null)); // `steady` waits for it
+        void context.sessions.with(id, name); // ready by the time the instance is
+      });
     },
     undo: async (_step, context) => {
-      if (context.next) await context.engine.stop(context.next.id, context.drainTimeoutMs);
+      await each(context, ({ id }) => context.engine.stop(id, context.drainTimeoutMs));
     },
   },
 
   standby: {
-    run: async ({ image, target }, context) => {
+    run: async (step, context) => {
+      const { target } = step;
       if (target) context.next = { id: target, name: nameOf(context, target) };
-      return await waitHealthy(context, required(context), image);
+      return await allHealthy(step, context);
     },
     undo: null,
   },
@@ -131,17 +133,17 @@ export const HANDLERS: { [Word in Step['do']]: Handler<Of<Word>> } = {
     undo: null, // from here on there is only forward
   },
 
-  drain: {
-    run: async ({ targets }, context) => {
-      const drains = await Promise.all(targets.map((id) => drained(id, context)));
-      return describeDrains(drains.filter((drain) => drain !== null));
-    },
-    undo: null,
-  },
+  join: { run: join, undo: null },
+
+  drain: { run: drain, undo: null },
 
   remember: {
-    run: async ({ release, image }, { config }) => {
-      await setInEnvFile(config.envFile, { [IMAGE_VARIABLE]: image, [RELEASE_VARIABLE]: release });
+    run: async ({ release, image, count }, { config }) => {
+      const { envFile, scale } = config;
+      const chosen: Record<string, string> = { [IMAGE_VARIABLE]: image, [RELEASE_VARIABLE]: release };
+      const isSet = (await readEnvFile(envFile))[SCALE_VARIABLE] !== undefined;
+      if (isSet || count !== scale) chosen[SCALE_VARIABLE] = String(count);
+      await setInEnvFile(envFile, chosen);
     },
     undo: null,
   },
@@ -176,6 +178,11 @@ export const HANDLERS: { [Word in Step['do']]: Handler<Of<Word>> } = {
     undo: null, // what a hook has done is the operator's
   },
 };
+
+/** Does the same to each instance of the next release. */
+async function each({ next, others }: Context, work: (one: Next) => Promise<unknown>): Promise<void> {
+  if (next) await Promise.all([next, ...others].map(work));
+}
 
 /** What an image needs of the database is known when it is here. */
 async function fits(image: string, { engine, observed, emit }: Context): Promise<void> {
@@ -217,40 +224,4 @@ async function promote({ release }: Of<'promote'>, context: Context): Promise<vo
 function required(context: Context): { id: string; name: string } {
   if (!context.next) throw new Error('no container has been made yet');
   return context.next;
-}
-
-function nameOf(context: Context, id: string): string {
-  return context.observed.instances.find((one) => one.id === id)?.name ?? id.slice(0, 12);
-}
-
-/** Waits until an instance has followed the record and drained; asks it to, should it not watch the record. */
-async function drained(id: string, context: Context): Promise<Drain | null> {
-  const { drainTimeoutMs: deadlineMs } = context;
-  try {
-    const session = await context.sessions.anew(id); // one that is taken back for its crash boots again, and must stay off
-    await session.ask('park', { deadlineMs }, deadlineMs + 5000);
-    const left = ({ phase }: State): boolean => phase !== 'serving' && phase !== 'draining';
-    return (await session.until(left, deadlineMs + 5000)).drain;
-  } catch (error) {
-    const info = await context.engine.inspect(id);
-    if (!info?.State.Running) return null; // it died meanwhile: nothing listens, nothing to drain
-    throw new DeployError({
-      code: 'DRAIN_FAILED',
-      what: `the old release did not leave the port: ${(error as Error).message}`,
-      subject: nameOf(context, id),
-      limit: `${deadlineMs} ms`,
-      next: 'run deploy again: it retires what neither serves nor is parked',
-    });
-  }
-}
-
-function describeDrains(drains: Drain[]): string {
-  const sum = (of: (drain: Drain) => number): number => drains.reduce((all, one) => all + of(one), 0);
-  const cut = drains.flatMap(({ cutRequests = [] }) => cutRequests);
-  const streams = sum((one) => one.streams ?? 0);
-  return [
-    `${sum((one) => one.answered)} requests answered while leaving`,
-    `${sum((one) => one.cut)} cut${cut.length ? ` (${cut.join(', ')})` : ''}`,
-    ...(streams ? [`${streams} streams sent to come again`] : []),
-  ].join(', ');
 }

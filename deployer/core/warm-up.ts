@@ -22,7 +22,12 @@ export function hasSettled(times: number[]): boolean {
  * Asks every child of the standby release for pages, again and again, until its answers do not become faster: by then code is
  * compiled, caches are filled and connections are open, and not at the cost of its first visitors. Ends with its time, too.
  */
-export async function warmUp({ paths, ms }: Of<'warm-up'>, context: Context): Promise<string> {
+export async function warmUp(step: Of<'warm-up'>, context: Context): Promise<string> {
+  const all = [context.next, ...context.others].map((next) => warmOne(step, { ...context, next }));
+  return (await Promise.all(all))[0] ?? '';
+}
+
+async function warmOne({ paths, ms }: Of<'warm-up'>, context: Context): Promise<string> {
   const until = performance.now() + ms;
   const times: number[] = [];
   const ask = async (): Promise<void> => {

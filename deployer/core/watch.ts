@@ -4,7 +4,7 @@ import type { Instance } from '../engine/instance.ts';
 import { INITIAL_RELEASE } from '../contract.ts';
 import { RefusedError } from '../engine/session.ts';
 import { explainRefusal, failedRelease, type Context, type Sessions } from './context.ts';
-import { Judge, median, since } from './judge.ts';
+import { Judge, median, since, sumOf } from './judge.ts';
 import type { Of } from './plan.ts';
 
 const EVERY_MS = 250;
@@ -43,35 +43,36 @@ export class Baseline {
   }
 
   async #look(): Promise<Figures | null> {
-    const [id] = this.#ids;
-    return id === undefined ? null : await figuresOf(this.#sessions, id).catch(() => null);
+    return this.#ids.length ? await figuresOf(this.#sessions, this.#ids).catch(() => null) : null;
   }
 }
 
-async function figuresOf(sessions: Sessions, id: string): Promise<Figures> {
-  return (await (await sessions.with(id)).ask('figures')) as Figures;
+async function figuresOf(sessions: Sessions, ids: string[]): Promise<Figures> {
+  const ask = async (id: string): Promise<unknown> => await (await sessions.with(id)).ask('figures');
+  return sumOf((await Promise.all(ids.map(ask))) as Figures[]);
 }
 
 /** Watches the release that now serves, for a time; throws when it does worse than the one before. Ctrl-C ends it. */
 export async function watch({ release, ms }: Of<'watch'>, context: Context): Promise<string> {
   const { sessions, signal } = context;
-  const one = await seatOf(release, context);
+  const seats = await seatsOf(release, context);
+  const [one] = seats;
   if (!one) throw new Error(`no container of ${release} runs`);
   context.next = { id: one.id, name: one.name };
+  const ids = seats.map(({ id }) => id);
   const old = await context.baseline.read();
-  const session = await sessions.with(one.id, one.name);
-  const { restarts } = (await session.ask('state')) as State;
-  const begin = await figuresOf(sessions, one.id).catch((error: unknown) => {
+  const begin = await figuresOf(sessions, ids).catch((error: unknown) => {
     if (error instanceof RefusedError && error.code === 'UNKNOWN_COMMAND') return null;
     throw error;
   });
   if (!begin) return 'left out: the image counts nothing (docs/contract.md)';
+  const [{ restarts }] = await look(context, ids);
   const until = performance.now() + ms;
   const judge = new Judge();
   let seen = since(begin, begin);
   while (performance.now() < until && !signal.aborted) {
     await new Promise((resolve) => setTimeout(resolve, Math.min(EVERY_MS, until - performance.now())));
-    const [state, figures] = await look(context, one.id);
+    const [state, figures] = await look(context, ids);
     seen = since(begin, figures);
     const worse = old ? judge.look(seen, old) : [];
     if (state.restarts > restarts)
@@ -91,21 +92,31 @@ export function inMs(figures: Figures): string {
   return ms === null ? 'no answers' : `${ms.toFixed(1)} ms`;
 }
 
-/** State and figures of an instance; one that is gone is explained. */
-export async function look(context: Context, id: string): Promise<[State, Figures]> {
+/** Of all instances of a release. */
+export interface Standing {
+  /** Processes that have ended by themselves. */
+  restarts: number;
+  /** Serving, when all of them do. */
+  phase: State['phase'];
+}
+
+/** How the instances of a release stand, and what they answered together. */
+export async function look(context: Context, ids: string[]): Promise<[Standing, Figures]> {
   try {
-    const session = await context.sessions.with(id);
-    const [state, figures] = await Promise.all([session.ask('state'), session.ask('figures')]);
-    return [state as State, figures as Figures];
+    const sessions = await Promise.all(ids.map((id) => context.sessions.with(id)));
+    const states = (await Promise.all(sessions.map((session) => session.ask('state')))) as State[];
+    const restarts = states.reduce((sum, state) => sum + state.restarts, 0);
+    const phase = states.find((state) => state.phase !== 'serving')?.phase ?? 'serving';
+    return [{ restarts, phase }, await figuresOf(context.sessions, ids)];
   } catch (error) {
     throw await explainRefusal(context, error, context.next?.name ?? '');
   }
 }
 
-/** The container of the release that Compose sees: after `admit` of a held one it is another than was looked at before. */
-async function seatOf(release: string, { engine, config }: Context): Promise<Instance | undefined> {
+/** The containers of the release that Compose sees: after `admit` of a held one they are others than were looked at before. */
+async function seatsOf(release: string, { engine, config }: Context): Promise<Instance[]> {
   const all = await engine.instances(config.project, config.settings.service, INITIAL_RELEASE);
-  return all.findLast((one) => one.running && one.visible && one.release === release);
+  return all.filter((one) => one.running && one.visible && one.release === release);
 }
 
 async function worseThanBefore(worse: string[], context: Context): Promise<Error> {

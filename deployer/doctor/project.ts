@@ -25,16 +25,19 @@ export function judgePod(lack: Lack | undefined): Verdict {
   return lack ? fail(lack.detail, lack.advice) : ok('the stack is up');
 }
 
-/** Compose must see exactly one running container: it would start a second, or stop the one that serves. */
+/** Compose must see as many running containers as its file says: it would start more, or stop one that serves. */
 export function judgeVisible(
   instances: Pick<Instance, 'name' | 'visible' | 'running'>[],
-  service: string,
+  { service, scale }: { service: string; scale: number },
 ): Verdict {
   const seen = instances.filter((one) => one.visible && one.running);
-  if (seen.length === 1) return ok(`Compose sees one running container of ${service}: ${seen[0]!.name}`);
-  const which = seen.length ? ` (${seen.map((one) => one.name).join(', ')})` : '';
+  const which = seen.map((one) => one.name).join(', ');
+  if (seen.length === scale)
+    return ok(
+      `Compose sees ${scale === 1 ? 'one running container' : `${scale} running containers`} of ${service}: ${which}`,
+    );
   return fail(
-    `Compose sees ${seen.length} running containers of ${service}${which}: its next "up" would change what serves`,
+    `Compose sees ${seen.length} running containers of ${service}${which && ` (${which})`}, and would have ${scale}: its next "up" would change what serves`,
     'deploy again: it tidies up',
   );
 }
@@ -74,17 +77,21 @@ export function judgeEnv(serves: Choice, next: Choice, shell: Choice, fix: Fix):
 export function sortOut(
   instances: Instance[],
   record: ReleaseRecord | null,
+  scale: number,
 ): { stopped: Instance[]; strays: Instance[] } {
   const serving = instances.filter((one) => one.running && one.release === record?.serving);
   // With nothing running, the stopped container is what must come back, not what is left over.
   if (serving.length === 0) return { stopped: [], strays: [] };
-  const seat = serving.find((one) => one.visible) ?? serving[0];
+  const seen = serving.filter((one) => one.visible).slice(-scale);
+  const seats = seen.length ? seen : serving.slice(0, 1);
   const parked = parkedInstance({ instances, record } as Observed);
   return {
     stopped: instances.filter(
       (one) => !one.running && one.keepUntil === null && ['exited', 'created', 'dead'].includes(one.status),
     ),
-    strays: instances.filter((one) => one.running && one !== seat && one !== parked && one.held === null),
+    strays: instances.filter(
+      (one) => one.running && !seats.includes(one) && one !== parked && one.held === null,
+    ),
   };
 }
 
@@ -145,7 +152,7 @@ async function env(facts: Facts): Promise<Verdict> {
 }
 
 function leftovers(facts: Facts): Verdict {
-  const found = sortOut(facts.instances, facts.record);
+  const found = sortOut(facts.instances, facts.record, facts.config.scale);
   return judgeLeftovers(found, removeStopped(facts, found.stopped));
 }
 
@@ -185,7 +192,8 @@ export const COMPOSE_CHECKS: Check[] = [
     id: 'visible',
     title: 'what Compose sees',
     needs: [...NEEDS, 'idle'],
-    run: ({ instances, config }) => judgeVisible(instances, config.settings.service),
+    run: ({ instances, config }) =>
+      judgeVisible(instances, { service: config.settings.service, scale: config.scale }),
   },
   { id: 'env', title: '.env', needs: [...NEEDS, 'serving', 'idle'], run: env },
   { id: 'leftovers', title: 'left-over containers', needs: [...NEEDS, 'idle'], run: leftovers },

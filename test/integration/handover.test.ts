@@ -152,6 +152,21 @@ describe('serve()', { timeout: 240_000 }, () => {
     assert.equal(await r1.ended(), 0);
   });
 
+  it('answers slow requests also when it is told to end while it leaves the port already', async () => {
+    const [r1, r2] = await pair();
+    const slow = get('/?ms=1500');
+    await eventually('the request has arrived', async () =>
+      (await r1.state()).children.some((one) => one.requests > 0),
+    );
+    const control = await r2.session();
+    await control.ask('admit');
+    await control.ask('promote');
+    await r1.until('draining');
+    r1.process.kill('SIGTERM');
+    assert.equal((await slow).status, 200);
+    assert.equal(await r1.ended(), 0);
+  });
+
   it('cuts what is still running at the drain deadline, and counts it', async () => {
     const r1 = start('r1', { DRAIN_TIMEOUT_MS: '300' });
     await r1.until('serving');

@@ -49,6 +49,7 @@ export const PLAIN: PlanOptions = {
   hooks: [],
   warmUp: null,
   migrate: null,
+  scale: { now: 1, next: 1 },
   workers: [],
 };
 

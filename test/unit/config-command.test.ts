@@ -53,6 +53,7 @@ describe('`deploy config`', () => {
       directory: cwd,
       envFile: join(cwd, '.env'),
       image: 'app:v7',
+      scale: 1,
       url: 'http://localhost:8080',
       state: join(cwd, 'state/shop'),
     });

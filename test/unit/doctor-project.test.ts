@@ -40,14 +40,20 @@ void test('a project that cannot be read and a stack that is down say what to do
   assert.equal(judgePod(lack).level, 'fail');
 });
 
-void test('Compose must see exactly one running container of the app', () => {
+void test('Compose must see as many running containers of the app as its file says', () => {
   const one = instance('app-1', 'b');
   const hidden = instance('parked', 'a', { visible: false });
-  assert.equal(judgeVisible([one, hidden], 'app').level, 'ok');
-  assert.equal(judgeVisible([hidden], 'app').level, 'fail');
+  const of = (scale: number) => ({ service: 'app', scale });
+  assert.equal(judgeVisible([one, hidden], of(1)).level, 'ok');
+  assert.equal(judgeVisible([hidden], of(1)).level, 'fail');
   assert.match(
-    judgeVisible([one, instance('app-2', 'a')], 'app').found,
-    /2 running containers of app \(app-1, app-2\)/,
+    judgeVisible([one, instance('app-2', 'a')], of(1)).found,
+    /2 running containers of app \(app-1, app-2\), and would have 1:/,
+  );
+  assert.equal(judgeVisible([one, instance('app-2', 'b'), hidden], of(2)).level, 'ok');
+  assert.match(
+    judgeVisible([one, hidden], of(2)).found,
+    /1 running containers of app \(app-1\), and would have 2:/,
   );
 });
 
@@ -77,8 +83,14 @@ void test('the serving and the parked container stay, stopped ones can be remove
   const parked = instance('parked', 'a', { visible: false });
   const stopped = instance('old', 'x', { running: false, status: 'exited' });
   const stray = instance('stray', 'y', { visible: false });
-  assert.equal(judgeLeftovers(sortOut([seat, parked], record), fix).level, 'ok');
-  assert.deepEqual(sortOut([stopped, seat, parked, stray], record), { stopped: [stopped], strays: [stray] });
+  assert.equal(judgeLeftovers(sortOut([seat, parked], record, 1), fix).level, 'ok');
+  assert.deepEqual(sortOut([stopped, seat, parked, stray], record, 1), {
+    stopped: [stopped],
+    strays: [stray],
+  });
+  const second = instance('app-2', 'b');
+  assert.deepEqual(sortOut([second, seat, parked], record, 2).strays, []);
+  assert.deepEqual(sortOut([second, seat, parked], record, 1).strays, [second]);
   assert.equal(judgeLeftovers({ stopped: [stopped], strays: [] }, fix).fix, fix);
   const both = judgeLeftovers({ stopped: [], strays: [stray] }, fix);
   assert.equal(both.fix, undefined);
@@ -87,7 +99,7 @@ void test('the serving and the parked container stay, stopped ones can be remove
 
 void test('when nothing serves, a stopped container is what must come back and is never removed', () => {
   const stopped = instance('app-1', 'b', { running: false, status: 'exited' });
-  assert.deepEqual(sortOut([stopped], record), { stopped: [], strays: [] });
+  assert.deepEqual(sortOut([stopped], record, 1), { stopped: [], strays: [] });
 });
 
 void test('the lock of a deploy that lives is left alone, that of a dead one can be removed', () => {

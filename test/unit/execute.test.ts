@@ -10,13 +10,13 @@ import { errorLines } from '../../deployer/ui/words.ts';
 
 type Word = Step['do'];
 const STEPS: { [W in Word]?: Extract<Step, { do: W }> } = {
-  create: { id: 'create', cause: '', do: 'create', release: 'r2', image: 'app:v2', scale: 2 },
+  create: { id: 'create', cause: '', do: 'create', release: 'r2', image: 'app:v2', count: 1, scale: 2 },
   start: { id: 'start', cause: '', do: 'start', release: 'r2' },
   standby: { id: 'standby', cause: '', do: 'standby', release: 'r2', image: 'app:v2', target: null },
   admit: { id: 'admit', cause: '', do: 'admit', release: 'r2', target: null },
   confirm: { id: 'confirm', cause: '', do: 'confirm', release: 'r2', loosen: ['old'] },
   promote: { id: 'promote', cause: '', do: 'promote', release: 'r2' },
-  remember: { id: 'remember', cause: '', do: 'remember', release: 'r2', image: 'app:v2' },
+  remember: { id: 'remember', cause: '', do: 'remember', release: 'r2', image: 'app:v2', count: 1 },
   drain: { id: 'drain', cause: '', do: 'drain', release: 'r1', targets: ['old'] },
   retire: { id: 'retire:app-1', cause: '', do: 'retire', release: 'r1', target: 'old' },
 };

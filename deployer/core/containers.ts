@@ -1,0 +1,52 @@
+import { INITIAL_RELEASE } from '../contract.ts';
+import { createContainer } from '../engine/compose.ts';
+import type { Context, Next } from './context.ts';
+import { about } from './evidence.ts';
+import type { Of } from './plan.ts';
+
+/** Lets Compose create the containers of the next release, and finds them. */
+export async function createNext(
+  { release, image, count, scale }: Of<'create'>,
+  context: Context,
+): Promise<void> {
+  const { config, signal } = context;
+  try {
+    await createContainer(config, { release, image, scale }, signal);
+  } finally {
+    // Also after a failure: what was made must be undone.
+    const [next, ...others] = await containersOf(release, context);
+    Object.assign(context, { next: next ?? null, others });
+  }
+  const made = context.next ? 1 + context.others.length : 0;
+  if (made < count) throw new Error(`Compose made ${made} of ${count} containers for release ${release}`);
+}
+
+/** Those that Compose sees. */
+async function containersOf(release: string, { engine, config }: Context): Promise<Next[]> {
+  const all = await engine.instances(config.project, config.settings.service, INITIAL_RELEASE);
+  return all
+    .filter((one) => one.release === release && one.visible)
+    .map(({ id, name, imageId }) => ({ id, name, imageId }));
+}
+
+/** Starts containers of the release that serves where Compose sees them; they join the others on the port by themselves. */
+export async function seat({ release, image, scale }: Of<'seat'>, context: Context): Promise<void> {
+  const { engine, config, observed } = context;
+  await createContainer(config, { release, image, scale });
+  const all = await containersOf(release, context);
+  const made = all.filter(({ id }) => !observed.instances.some((one) => one.id === id));
+  await Promise.all(made.map((one) => engine.start(one.id).then(() => serves(one, context))));
+}
+
+/** Waits for those that follow the record. */
+export async function join(_step: Of<'join'>, context: Context): Promise<string> {
+  await Promise.all(context.others.map((one) => serves(one, context)));
+  return `${context.others.length + 1} of them serve`;
+}
+
+async function serves(one: Next, { engine, sessions, timeoutMs }: Context): Promise<void> {
+  await about(engine, one, async () => {
+    const session = await sessions.with(one.id, one.name);
+    await session.until((state) => state.phase === 'serving', timeoutMs);
+  });
+}

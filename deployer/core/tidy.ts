@@ -1,0 +1,43 @@
+import type { Instance } from '../engine/instance.ts';
+import type { Observed } from './observe.ts';
+import type { Step } from './plan.ts';
+import { settle } from './settle.ts';
+
+/** What an interrupted run left undone after its pivot, or left over before it. Without a record nothing is certain. */
+export function planTidy(observed: Observed, scale: number): Step[] {
+  const serving = observed.record?.serving ?? null;
+  if (serving === null) return [];
+  const old = observed.instances.filter((one) => one.running && one.release === serving);
+  const steps = settle(serving, null, observed.instances, {
+    park: true,
+    keepMs: null,
+    keep: keepWarm(observed),
+    scale,
+  });
+  const image = old[0]?.image;
+  if (image && observed.remembered !== serving && (steps.length || observed.remembered)) {
+    steps.unshift({
+      id: 'remember',
+      do: 'remember',
+      release: serving,
+      image,
+      count: scale,
+      cause: '.env names another release',
+    });
+  }
+  return steps;
+}
+
+/** How many containers the release that serves has: a run that was killed before it wrote that down made as many as it was told. */
+export function scaleNow({ record, instances, remembered }: Observed, configured: number): number {
+  if (!record || remembered === record.serving) return configured;
+  const seats = instances.filter((one) => one.running && one.visible && one.release === record.serving);
+  return seats.length || configured;
+}
+
+/** While tidying, the warm previous release is left as it is. */
+function keepWarm(observed: Observed): Instance | null {
+  const known = observed.record?.known ?? [];
+  const warm = observed.instances.filter((one) => one.running && !one.visible && known.includes(one.release));
+  return warm.toSorted((a, b) => known.indexOf(a.release) - known.indexOf(b.release))[0] ?? null;
+}

@@ -1,0 +1,50 @@
+import { IMAGE_VARIABLE, RELEASE_VARIABLE, RUN_DIR } from './contract.ts';
+import type { Scaled } from './scale.ts';
+import type { DeploySettings } from './schema.ts';
+
+/** What is read of a service in a Compose file; anything may stand there. */
+export interface Service extends Scaled {
+  image?: unknown;
+  environment?: unknown;
+  network_mode?: unknown;
+  ports?: unknown;
+  volumes?: unknown;
+}
+
+/** The rules a project must meet; each problem says what to write. */
+export function checkServices(services: Record<string, Service | null>, settings: DeploySettings): string[] {
+  const { service, pod } = settings;
+  const app = services[service];
+  if (!app) return [`services.${service} is missing (x-deploy.service names it)`];
+  if (!services[pod]) return [`services.${pod} is missing (x-deploy.pod names it)`];
+  const problems: string[] = [];
+  for (const name of [service, ...settings.workers]) {
+    const one = services[name];
+    if (!one) {
+      problems.push(`services.${name} is missing (x-deploy.workers names it)`);
+      continue;
+    }
+    if (!String(one.image).includes(`\${${IMAGE_VARIABLE}`)) {
+      problems.push(
+        `services.${name}.image must be \${${IMAGE_VARIABLE}:-your-image:tag}, so that a release can set it`,
+      );
+    }
+    if (!JSON.stringify(one.environment ?? '').includes(`\${${RELEASE_VARIABLE}`)) {
+      problems.push(`services.${name}.environment needs RELEASE: \${${RELEASE_VARIABLE}:-}`);
+    }
+  }
+  if (app.network_mode !== `service:${pod}`) {
+    problems.push(`services.${service}.network_mode must be service:${pod}, so that releases share the port`);
+  }
+  for (const [name, { volumes }] of [
+    [service, app],
+    [pod, services[pod]],
+  ] as const) {
+    if (!JSON.stringify(volumes ?? '').includes(RUN_DIR)) {
+      problems.push(
+        `services.${name}.volumes needs a volume on ${RUN_DIR}: it holds the record of which release serves`,
+      );
+    }
+  }
+  return problems;
+}

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
-import { rename, rm, stat } from 'node:fs/promises';
+import { rename } from 'node:fs/promises';
 import http from 'node:http';
 import net from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -51,7 +51,7 @@ export class Door {
 
   /** Takes the name of a preview away at once; the children that answer under it end soon. */
   remove(): void {
-    // That of the stand-in may be another instance's by now, and without a server nobody gets in anyway.
+    // That of the stand-in may be another instance's by now.
     if (this.#path && this.#name === 'preview') rmSync(this.#path, { force: true });
     this.#path = null;
   }
@@ -62,18 +62,11 @@ export class Door {
   }
 }
 
-interface Open {
-  server: http.Server;
-  path: string;
-  /** Of the socket: by it, it is known whether the name still leads here. */
-  ino: number;
-}
-
 /** A child's side: the server behind the socket. Every answer ends its connection: none is idle when the child leaves. */
 export class DoorServer {
   readonly #listener: http.RequestListener;
   readonly #upgrade: ServeOptions['upgrade'];
-  #open: Open | null = null;
+  #open: http.Server | null = null;
   #emptied: Promise<unknown> = Promise.resolve();
 
   constructor(listener: http.RequestListener, upgrade: ServeOptions['upgrade']) {
@@ -84,7 +77,10 @@ export class DoorServer {
     };
   }
 
-  /** Takes the name over from whoever has it, by rename: between the two there is no moment without one. */
+  /**
+   * Takes the name over from whoever has it, by rename: between the two there is no moment without one. Nobody here removes
+   * a name: it may be another instance's by then, and one without a server behind it lets nobody in either.
+   */
   async open(path: string): Promise<void> {
     void this.close(0);
     const server = http.createServer(this.#listener);
@@ -96,9 +92,8 @@ export class DoorServer {
       // To connect takes the right to write, and the proxy is another user.
       server.listen({ path: own, readableAll: true, writableAll: true }, resolve);
     });
-    const { ino } = await stat(own);
     await rename(own, path);
-    this.#open = { server, path, ino };
+    this.#open = server;
   }
 
   /** Lets nobody in any more, and gives those who are inside or at the door so many milliseconds; those of before too. */
@@ -110,10 +105,8 @@ export class DoorServer {
     await this.#emptied;
   }
 
-  async #empty({ server, path, ino }: Open, deadlineMs: number): Promise<void> {
-    const named = await stat(path).catch(() => null);
-    if (named?.ino === ino) await rm(path, { force: true }); // else it is another instance's by now
-    // A listener that closes resets whom it has not let in yet. Nobody comes any more, so they are soon all inside.
+  async #empty(server: http.Server, deadlineMs: number): Promise<void> {
+    // A listener that closes resets whom it has not let in yet. Hardly anybody comes any more, so they are soon all inside.
     await wait(LET_IN_MS);
     const late = setTimeout(() => server.closeAllConnections(), deadlineMs);
     await new Promise((resolve) => server.close(resolve));

@@ -4,7 +4,7 @@ import { Door } from './door.ts';
 import type { Child } from './handle.ts';
 import { previewSocket } from './preview.ts';
 import type { Log, Phase, ReleaseRecord, ServeOptions } from './protocol.ts';
-import { mayStandIn, readRecord } from './record.ts';
+import { mayStandIn } from './record.ts';
 
 const STAND_IN = 'stand-in.sock';
 
@@ -44,11 +44,6 @@ export class Doors {
     await this.#standIn.lead(open ? join(this.#runDir, STAND_IN) : null).catch((error: unknown) => {
       this.#log('warn', 'cannot stand in for the release that serves', { reason: String(error) });
     });
-  }
-
-  /** The same for an instance that is about to be in standby. */
-  async standInAtBoot(): Promise<void> {
-    if (this.#isStandIn && this.#runDir) await this.follow('standby', await readRecord(this.#runDir));
   }
 
   /** For a child that joins. */

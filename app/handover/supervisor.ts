@@ -79,9 +79,10 @@ export class Supervisor {
       if (!this.#stopped) throw error;
     });
     if (this.#stopped) return;
-    await this.doors.standInAtBoot(); // who finds it in standby may count on it
-    this.#enter('standby');
     const { runDir } = this.#options;
+    if (runDir) this.#record = await readRecord(runDir);
+    await this.doors.follow('standby', this.#record); // who finds it in standby may count on it
+    this.#enter('standby');
     if (!runDir) return await this.#serial.run(() => this.#listen());
     watchNamespace(() => {
       this.#log('error', 'the network of the pod is gone: exiting, to be restarted in the new one');

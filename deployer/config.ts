@@ -4,7 +4,7 @@ import { IMAGE_VARIABLE } from './contract.ts';
 import { DeployError, EXIT } from './errors.ts';
 import { fillIn, namedImages, type Values } from './fill-in.ts';
 import { deploySchema, type DeploySettings } from './schema.ts';
-import { canSetScale, scaleOf } from './scale.ts';
+import { canSetScale, scaleKeyOf, scaleOf } from './scale.ts';
 import { checkServices, type Service } from './services.ts';
 import { readEnvFile } from './store/env-file.ts';
 import { parseYaml } from './yaml.ts';
@@ -36,7 +36,9 @@ export interface Config {
   defaultImage: string;
   /** How many containers of the service `docker compose up` would run now. */
   scale: number;
-  /** A deploy can change that. */
+  /** Where the file has that. */
+  scaleKey: 'scale' | 'deploy.replicas';
+  /** A deploy can change it. */
   canSetScale: boolean;
 }
 
@@ -94,6 +96,7 @@ export async function loadConfig(options: ProjectOptions): Promise<Config> {
     image: env[IMAGE_VARIABLE] || defaultImage,
     defaultImage,
     scale: scale ?? 1,
+    scaleKey: scaleKeyOf(app),
     canSetScale: canSetScale(app),
     named: namedImages(compose.services ?? {}, [env, ownEnv, {}]),
   };
@@ -169,6 +172,10 @@ function unreadable(which: string, file: string, error: unknown): DeployError {
   return new DeployError({ ...details, what: `cannot read ${which}: ${reason}` });
 }
 
+function asMapping(value: unknown): Record<string, unknown> {
+  return isMapping(value) ? value : {};
+}
+
 /** Enough of Compose's merge for what is read here: later files win key by key. */
 function merge(documents: ComposeFile[]): ComposeFile {
   const result: ComposeFile = { services: {} };
@@ -180,6 +187,7 @@ function merge(documents: ComposeFile[]): ComposeFile {
         ...service,
         environment: [before?.environment, service?.environment], // merged by name; only looked through here
         volumes: [before?.volumes, service?.volumes],
+        deploy: { ...asMapping(before?.deploy), ...asMapping(service?.deploy) },
       };
     }
     if (document.name !== undefined) result.name = document.name;

@@ -1,9 +1,13 @@
 export type Values = Record<string, string | undefined>;
 
-/** Text of a Compose file with `$NAME`, `${NAME}` and `${NAME:-default}` in it, as Compose would read it. */
+/** Text of a Compose file with `$NAME`, `${NAME}`, `${NAME:-default}` and `${NAME:?error}` in it, as Compose would read it. */
 export function fillIn(text: string, values: Values): string {
-  const variable = /\$\{?(\w+)(?::?-([^}]*))?\}?/g;
-  return text.replaceAll(variable, (_, key: string, fallback = '') => values[key] || fallback);
+  const variable = /\$(?:\{(\w+)(?::?-([^{}]*)|:?\?[^{}]*)?\}|(\w+))/g;
+  const filled = text.replaceAll(
+    variable,
+    (_, braced: string | undefined, fallback = '', plain = '') => values[braced ?? plain] || fallback,
+  );
+  return filled === text ? text : fillIn(filled, values); // a default may hold another variable
 }
 
 /** Every image that a service may be made of, by each of several sets of variables. */

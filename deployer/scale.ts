@@ -29,10 +29,18 @@ export function parseScale(text: string): AskedScale {
   return { service, count };
 }
 
+/** The key under which the file has the number. */
+export function scaleKeyOf({ scale, deploy }: Scaled): 'scale' | 'deploy.replicas' {
+  return scale === undefined && replicasOf(deploy) !== undefined ? 'deploy.replicas' : 'scale';
+}
+
+function replicasOf(deploy: unknown): unknown {
+  return (deploy as { replicas?: unknown } | null | undefined)?.replicas;
+}
+
 /** The number that `docker compose up` would use now; null for one that is no number of containers. */
 export function scaleOf({ scale, deploy }: Scaled, values: Values): number | null {
-  const replicas = (deploy as { replicas?: unknown } | null | undefined)?.replicas;
-  const written = scale ?? replicas ?? 1;
+  const written = scale ?? replicasOf(deploy) ?? 1;
   const count = Number(typeof written === 'string' ? fillIn(written, values) : written);
   return Number.isInteger(count) && count >= 1 && count <= MOST ? count : null;
 }
@@ -54,7 +62,7 @@ export function wantedScale(asked: AskedScale | undefined, config: Config): numb
       exit: EXIT.config,
       what: `docker compose up would go back to ${config.scale} of ${service}: its file fixes the number`,
       subject: config.files.join(', '),
-      next: `write there, under services.${service}:  scale: \${${SCALE_VARIABLE}:-1}`,
+      next: `write there, under services.${service}:  ${config.scaleKey}: \${${SCALE_VARIABLE}:-${config.scale}}`,
     });
   }
   return asked.count;

@@ -23,6 +23,13 @@ export async function logs(
       next: 'deploy status   lists what is there',
     });
   }
+  const names = found.filter((other) => other !== one).map(({ name }) => name);
+  if (names.length && !globals.json)
+    globals.emit({
+      type: 'notice',
+      level: 'info',
+      text: `the log of ${one.name}; its release also has ${names.join(', ')}: docker logs NAME`,
+    });
   const args = ['logs', '--tail', tail, ...(follow ? ['--follow'] : []), one.id];
   const { exitCode } = await execa('docker', args, { stdio: 'inherit', reject: false });
   return exitCode === 0 ? EXIT.done : EXIT.failed;

@@ -48,6 +48,7 @@ export async function allHealthy({ image }: Of<'standby'>, context: Context): Pr
   const first = waitHealthy(context, next, image);
   const rest = others.map((one) => waitHealthy({ ...context, next: one }, one, image)); // each explains itself
   const [said] = await Promise.all([first, ...rest]);
+  if (others.length) context.standbySince = performance.now(); // the last of them
   return others.length ? `${said}; all ${others.length + 1} are healthy` : said;
 }
 

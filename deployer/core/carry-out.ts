@@ -18,7 +18,7 @@ export async function carryOut(
 ): Promise<{ plan: Plan; result: Ended }> {
   const { plan, result } = await tidyAndExecute(desired, context, options);
   const { outcome } = result;
-  if (outcome === 'worse') return { plan, result: await goBack(result, context, from) };
+  if (outcome === 'worse') return { plan, result: await goBack(result, context, from, options.scale.now) };
   return { plan, result: { ...result, outcome: outcome === 'done' ? achieved(desired) : outcome } };
 }
 

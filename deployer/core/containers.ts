@@ -4,6 +4,9 @@ import type { Context, Next } from './context.ts';
 import { about } from './evidence.ts';
 import type { Of } from './plan.ts';
 
+/** Between two tries to speak with an instance that is being started again. */
+const AGAIN_MS = 250;
+
 /** Lets Compose create the containers of the next release, and finds them. */
 export async function createNext(
   { release, image, count, scale }: Of<'create'>,
@@ -44,9 +47,19 @@ export async function join(_step: Of<'join'>, context: Context): Promise<string>
   return `${context.others.length + 1} of them serve`;
 }
 
+/** One that ends by itself meanwhile is started again by the engine, and has the rest of the time. */
 async function serves(one: Next, { engine, sessions, timeoutMs }: Context): Promise<void> {
+  const until = performance.now() + timeoutMs;
   await about(engine, one, async () => {
-    const session = await sessions.with(one.id, one.name);
-    await session.until((state) => state.phase === 'serving', timeoutMs);
+    for (;;) {
+      try {
+        const session = await sessions.anew(one.id);
+        await session.until((state) => state.phase === 'serving', until - performance.now());
+        return;
+      } catch (error) {
+        if (performance.now() >= until) throw error;
+        await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+      }
+    }
   });
 }

@@ -8,10 +8,15 @@ import { makePlan } from './plan.ts';
 export type Returned = Omit<Result, 'outcome'> & { outcome: 'returned' | 'incomplete' };
 
 /**
- * Goes back to the release before, `from`, while it is parked; once, and whatever that one does. The worse one is not kept
+ * Goes back to the release before, `from`, while it is parked; once, and whatever that one does, in as many containers as it had (`scale`). The worse one is not kept
  * warm.
  */
-export async function goBack(worse: Result, context: Context, from: string | null): Promise<Returned> {
+export async function goBack(
+  worse: Result,
+  context: Context,
+  from: string | null,
+  scale: number,
+): Promise<Returned> {
   const error =
     worse.error ?? new DeployError({ code: 'WORSE', what: 'it does worse', next: 'deploy rollback' });
   context.observed = await observe(context.engine, context.config);
@@ -29,7 +34,7 @@ export async function goBack(worse: Result, context: Context, from: string | nul
     hooks: [],
     warmUp: null,
     migrate: null,
-    scale: { now: context.config.scale, next: context.config.scale },
+    scale: { now: scale, next: scale },
     workers: context.config.settings.workers,
   });
   const back = await execute(plan, { ...context, signal: new AbortController().signal });

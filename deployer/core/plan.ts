@@ -149,7 +149,7 @@ export function makePlan(desired: Desired, observed: Observed, options: PlanOpti
     tidy,
     reversible,
     pivot: promote(release),
-    forward: [...join(release, count), ...afterPivot(release, image, old, after, options)],
+    forward: afterPivot(release, image, old, after, { ...options, count }),
     watch: watch(release, old, options),
   };
 }
@@ -181,7 +181,7 @@ function afterPivot(
   image: string,
   old: Instance[],
   instances: Instance[],
-  options: PlanOptions,
+  options: PlanOptions & { count?: number },
 ): Step[] {
   const steps: Step[] = [
     {
@@ -192,6 +192,7 @@ function afterPivot(
       count: options.scale.next,
       cause: 'docker compose up -d must see what serves',
     },
+    ...join(release, options.count ?? 1),
   ];
   const leaving = old[0];
   if (leaving) {

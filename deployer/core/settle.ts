@@ -15,7 +15,8 @@ export function settle(
   const steps: Step[] = [];
   const running = instances.filter((one) => one.running && one.release === serving);
   const [first] = running;
-  const seats = running.filter((one) => one.visible).slice(-options.scale);
+  // One that the engine starts again and again is no seat.
+  const seats = running.filter((one) => one.visible && one.status === 'running').slice(-options.scale);
   const count = options.scale - seats.length;
   if (first && count > 0) {
     const scale = instances.filter((one) => one.visible).length + count;

@@ -21,11 +21,18 @@ export async function steady(_step: Of<'steady'>, context: Context): Promise<str
   const left = config.settings.settle - (performance.now() - standbySince);
   if (left > 0) await new Promise((resolve) => setTimeout(resolve, left));
   context.signal.throwIfAborted();
-  for (const one of [next, ...context.others]) {
-    const crashes = await whyItCrashes({ ...context, next: one });
+  const crashes = await whyItCrashes(context);
+  if (crashes) throw crashes;
+  await othersAreWell(context);
+  return changed.length ? 'its CPU weight is its own again' : undefined;
+}
+
+/** Throws for a further instance of the next release that has ended, or has lost a process, while it waits in standby. */
+export async function othersAreWell(context: Context): Promise<void> {
+  for (const next of context.others) {
+    const crashes = await whyItCrashes({ ...context, next });
     if (crashes) throw crashes;
   }
-  return changed.length ? 'its CPU weight is its own again' : undefined;
 }
 
 /** The error for a release of which a process has ended since it was ready; null when none has. */

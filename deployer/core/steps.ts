@@ -1,8 +1,8 @@
-import { IMAGE_VARIABLE, RELEASE_VARIABLE, SCALE_VARIABLE } from '../contract.ts';
+import { INITIAL_RELEASE } from '../contract.ts';
 import { buildImage } from '../engine/compose.ts';
 import { createTwin } from '../engine/twin.ts';
 import { DeployError, EXIT } from '../errors.ts';
-import { readEnvFile, setInEnvFile } from '../store/env-file.ts';
+import { rememberIn } from '../store/remember.ts';
 import { allHealthy, confirm, pull } from './boot.ts';
 import { createNext, join, seat } from './containers.ts';
 import { canary, unweigh, weigh } from './canary.ts';
@@ -13,7 +13,7 @@ import { fitSchema } from './schema-fit.ts';
 import { park } from './park.ts';
 import { smoke } from './smoke.ts';
 import { ownShare, shareOfBoot } from './share.ts';
-import { steady } from './steady.ts';
+import { othersAreWell, steady } from './steady.ts';
 import { warmUp } from './warm-up.ts';
 import { watch } from './watch.ts';
 import { replaceWorker } from './workers.ts';
@@ -138,13 +138,7 @@ export const HANDLERS: { [Word in Step['do']]: Handler<Of<Word>> } = {
   drain: { run: drain, undo: null },
 
   remember: {
-    run: async ({ release, image, count }, { config }) => {
-      const { envFile, scale } = config;
-      const chosen: Record<string, string> = { [IMAGE_VARIABLE]: image, [RELEASE_VARIABLE]: release };
-      const isSet = (await readEnvFile(envFile))[SCALE_VARIABLE] !== undefined;
-      if (isSet || count !== scale) chosen[SCALE_VARIABLE] = String(count);
-      await setInEnvFile(envFile, chosen);
-    },
+    run: async (step, { config }) => await rememberIn(config, step),
     undo: null,
   },
 
@@ -161,7 +155,9 @@ export const HANDLERS: { [Word in Step['do']]: Handler<Of<Word>> } = {
   watch: { run: watch, undo: null },
 
   retire: {
-    run: async ({ target, id }, { engine, sessions, observed, drainTimeoutMs }) => {
+    run: async ({ target, id, release }, context) => {
+      const { engine, sessions, observed, drainTimeoutMs } = context;
+      await requireAnother(release, target, context);
       await sessions.end(target);
       const limit = observed.instances.find((one) => one.id === target)?.stopTimeout ?? 10;
       const seconds = Math.min(limit, Math.ceil(drainTimeoutMs / 1000));
@@ -201,9 +197,29 @@ async function hide({ release, token }: Of<'hide'>, context: Context): Promise<v
   await engine.remove(made.id, 0);
 }
 
+/** Of the release that serves, nothing goes before another container really serves it: one that runs may be crashing in turns. */
+async function requireAnother(release: string, target: string, context: Context): Promise<void> {
+  const { engine, config, observed, sessions } = context;
+  if (release !== observed.record?.serving) return;
+  const record = await readRecord(engine, observed.pod?.id ?? '');
+  if (record?.serving !== release) return;
+  const all = await engine.instances(config.project, config.settings.service, INITIAL_RELEASE);
+  const others = all.filter((one) => one.running && one.release === release && one.id !== target);
+  const states = await Promise.all(others.map((one) => sessions.stateOf(one.id)));
+  if (states.some((state) => state?.phase === 'serving')) return;
+  if (!all.find((one) => one.id === target)?.running) return; // it serves nobody
+  throw new DeployError({
+    code: 'LAST_ONE',
+    what: `no other container of ${release}, which serves, answers: this one is not removed`,
+    subject: all.find((one) => one.id === target)?.name ?? target.slice(0, 12),
+    next: 'deploy status   shows what is wrong with the others; then deploy again',
+  });
+}
+
 /** The pivot. When its answer is lost, the record tells whether it happened. */
 async function promote({ release }: Of<'promote'>, context: Context): Promise<void> {
   const session = await context.sessions.with(required(context).id);
+  await othersAreWell(context); // here it can still be undone
   context.baseline.end();
   try {
     await session.ask('promote');

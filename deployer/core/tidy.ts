@@ -1,3 +1,4 @@
+import { INITIAL_RELEASE } from '../contract.ts';
 import type { Instance } from '../engine/instance.ts';
 import type { Observed } from './observe.ts';
 import type { Step } from './plan.ts';
@@ -29,8 +30,11 @@ export function planTidy(observed: Observed, scale: number): Step[] {
 }
 
 /** How many containers the release that serves has: a run that was killed before it wrote that down made as many as it was told. */
-export function scaleNow({ record, instances, remembered }: Observed, configured: number): number {
-  if (!record || remembered === record.serving) return configured;
+export function scaleNow(
+  { record, instances, remembered }: Pick<Observed, 'record' | 'instances' | 'remembered'>,
+  configured: number,
+): number {
+  if (!record || (remembered ?? INITIAL_RELEASE) === record.serving) return configured; // plain Compose names no release
   const seats = instances.filter((one) => one.running && one.visible && one.release === record.serving);
   return seats.length || configured;
 }

@@ -3,19 +3,26 @@ import { formatDuration } from '../duration.ts';
 import type { Instance } from '../engine/instance.ts';
 import { INITIAL_RELEASE } from '../contract.ts';
 import { RefusedError } from '../engine/session.ts';
-import { explainRefusal, failedRelease, type Context, type Sessions } from './context.ts';
+import { explainRefusal, failedRelease, nameOf, type Context, type Sessions } from './context.ts';
 import { Judge, median, since, sumOf } from './judge.ts';
 import type { Of } from './plan.ts';
 
 const EVERY_MS = 250;
+/** A shorter time says nothing about requests per second. */
+const LEAST_MS = 40;
+
+interface Look {
+  figures: Figures;
+  /** By `performance.now()`. */
+  at: number;
+}
 
 /** How the old release did: over its whole time, and between the start of the run and its end on the port. */
 export class Baseline {
   readonly #sessions: Sessions;
   readonly #ids: string[];
-  readonly #begin: Promise<Figures | null>;
-  readonly #begunAt = performance.now();
-  #end: Promise<Figures | null> = Promise.resolve(null);
+  readonly #begin: Promise<Look | null>;
+  #end: Promise<Look | null> = Promise.resolve(null);
 
   /** Looks at once, and does not make the caller wait. */
   constructor(sessions: Sessions, old: Instance[]) {
@@ -32,18 +39,24 @@ export class Baseline {
   /** Null when there was no old release, or one that does not count. */
   async read(): Promise<{ errors: Figures; pace: Figures } | null> {
     const [begin, end] = await Promise.all([this.#begin, this.#end]);
-    return begin && end && { errors: end, pace: since(begin, end) };
+    return begin && end && { errors: end.figures, pace: since(begin.figures, end.figures) };
   }
 
-  /** Answers per second since the run began; null when there is no old release, or one that does not count. */
+  /**
+   * Answers per second since the run began. Null when there is no old release, or one that does not count, and when that cannot
+   * be told: too soon, or a child was replaced meanwhile and has taken its figures along.
+   */
   async perSecond(): Promise<number | null> {
     const [begin, now] = await Promise.all([this.#begin, this.#look()]);
-    const seconds = (performance.now() - this.#begunAt) / 1000;
-    return begin && now && (now.answered - begin.answered) / seconds;
+    if (!begin || !now) return null;
+    const [answers, ms] = [now.figures.answered - begin.figures.answered, now.at - begin.at];
+    return answers < 0 || ms < LEAST_MS ? null : (answers / ms) * 1000;
   }
 
-  async #look(): Promise<Figures | null> {
-    return this.#ids.length ? await figuresOf(this.#sessions, this.#ids).catch(() => null) : null;
+  async #look(): Promise<Look | null> {
+    if (!this.#ids.length) return null;
+    const figures = await figuresOf(this.#sessions, this.#ids).catch(() => null);
+    return figures && { figures, at: performance.now() };
   }
 }
 
@@ -102,14 +115,21 @@ export interface Standing {
 
 /** How the instances of a release stand, and what they answered together. */
 export async function look(context: Context, ids: string[]): Promise<[Standing, Figures]> {
+  const all = await Promise.all(ids.map((id) => lookAt(id, context)));
+  const states = all.map(([state]) => state);
+  const restarts = states.reduce((sum, state) => sum + state.restarts, 0);
+  const phase = states.find((state) => state.phase !== 'serving')?.phase ?? 'serving';
+  return [{ restarts, phase }, sumOf(all.map(([, figures]) => figures))];
+}
+
+async function lookAt(id: string, context: Context): Promise<[State, Figures]> {
   try {
-    const sessions = await Promise.all(ids.map((id) => context.sessions.with(id)));
-    const states = (await Promise.all(sessions.map((session) => session.ask('state')))) as State[];
-    const restarts = states.reduce((sum, state) => sum + state.restarts, 0);
-    const phase = states.find((state) => state.phase !== 'serving')?.phase ?? 'serving';
-    return [{ restarts, phase }, await figuresOf(context.sessions, ids)];
+    const session = await context.sessions.with(id);
+    const [state, figures] = await Promise.all([session.ask('state'), session.ask('figures')]);
+    return [state as State, figures as Figures];
   } catch (error) {
-    throw await explainRefusal(context, error, context.next?.name ?? '');
+    const next = context.next?.id === id ? context.next : { id, name: nameOf(context, id) };
+    throw await explainRefusal({ ...context, next }, error, next.name);
   }
 }
 

@@ -1,8 +1,7 @@
-import { IMAGE_VARIABLE, RELEASE_VARIABLE } from '../contract.ts';
 import { readRecord } from '../core/observe.ts';
 import { nullIf } from '../engine/docker.ts';
 import type { Instance } from '../engine/instance.ts';
-import { setInEnvFile } from '../store/env-file.ts';
+import { rememberIn } from '../store/remember.ts';
 import { Lock, lockOwner } from '../store/lock.ts';
 import type { Fix } from './check.ts';
 import type { Facts } from './facts.ts';
@@ -38,8 +37,8 @@ export function removeStopped(facts: Facts, stopped: Instance[]): Fix {
   };
 }
 
-/** Writes the release that serves, and its image, to `.env`. */
-export function writeEnv(facts: Facts, image: string, release: string): Fix {
+/** Writes the release that serves, its image, and how many containers it has to `.env`. */
+export function writeEnv(facts: Facts, image: string, release: string, count: number): Fix {
   return {
     what: `write ${image}${release ? ` and release ${release}` : ''} to ${facts.config.envFile}`,
     safe: true,
@@ -48,7 +47,7 @@ export function writeEnv(facts: Facts, image: string, release: string): Fix {
         const now = await readRecord(facts.engine, facts.pod.Id);
         if (now?.serving !== facts.record?.serving)
           throw new Error('another release serves now; run doctor again');
-        await setInEnvFile(facts.config.envFile, { [IMAGE_VARIABLE]: image, [RELEASE_VARIABLE]: release });
+        await rememberIn(facts.config, { image, release, count });
       }),
   };
 }

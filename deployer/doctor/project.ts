@@ -1,6 +1,7 @@
 import type { Config } from '../config.ts';
 import { IMAGE_VARIABLE, RELEASE_VARIABLE, type ReleaseRecord } from '../contract.ts';
 import { parkedInstance, type Observed } from '../core/observe.ts';
+import { scaleNow } from '../core/tidy.ts';
 import type { Instance } from '../engine/instance.ts';
 import { readEnvFile } from '../store/env-file.ts';
 import { readInterruption, type Interruption } from '../store/journal.ts';
@@ -148,11 +149,22 @@ async function env(facts: Facts): Promise<Verdict> {
   const of = (name: string): string => globals.env[name] ?? '';
   const shell = { image: of(IMAGE_VARIABLE), release: of(RELEASE_VARIABLE) };
   const next = { image: config.image, release: shell.release || (file[RELEASE_VARIABLE] ?? '') };
-  return judgeEnv({ image: seat.image, release }, next, shell, writeEnv(facts, seat.image, release));
+  return judgeEnv(
+    { image: seat.image, release },
+    next,
+    shell,
+    writeEnv(facts, seat.image, release, await scaleIn(facts)),
+  );
 }
 
-function leftovers(facts: Facts): Verdict {
-  const found = sortOut(facts.instances, facts.record, facts.config.scale);
+/** As many as a run made that was killed before it wrote that down. */
+async function scaleIn({ config, instances, record }: Facts): Promise<number> {
+  const file = await readEnvFile(config.envFile);
+  return scaleNow({ record, instances, remembered: file[RELEASE_VARIABLE] || null }, config.scale);
+}
+
+async function leftovers(facts: Facts): Promise<Verdict> {
+  const found = sortOut(facts.instances, facts.record, await scaleIn(facts));
   return judgeLeftovers(found, removeStopped(facts, found.stopped));
 }
 

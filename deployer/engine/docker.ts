@@ -82,8 +82,9 @@ export class Engine {
     });
   }
 
+  /** Nothing to do when it runs. */
   async start(id: string): Promise<void> {
-    await this.docker.getContainer(id).start();
+    await this.docker.getContainer(id).start().catch(nullIf(304));
   }
 
   /** Resolves with the exit code when the container's process ends. */

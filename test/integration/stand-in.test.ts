@@ -40,7 +40,7 @@ describe('an instance that stands in', { timeout: 60_000 }, () => {
       await using one = standIn(await freePort());
       await one.until('standby');
       const answers = new Set<string>();
-      for (const until = performance.now() + ASKED_MS; performance.now() < until; )
+      for (const until = performance.now() + ASKED_MS; performance.now() < until;)
         answers.add(await atTheDoor());
       assert.deepEqual([...answers], ['r1'], `boot ${n}`);
     }

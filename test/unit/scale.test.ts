@@ -5,7 +5,7 @@ import { startsOf } from '../../deployer/core/headroom.ts';
 import { sumOf } from '../../deployer/core/judge.ts';
 import { makePlan } from '../../deployer/core/plan.ts';
 import { planTidy, scaleNow } from '../../deployer/core/tidy.ts';
-import { canSetScale, parseScale, scaleOf, wantedScale } from '../../deployer/scale.ts';
+import { canSetScale, parseScale, scaleKeyOf, scaleOf, wantedScale } from '../../deployer/scale.ts';
 import { hidden, instance, next, observed, PLAIN, stopped, words } from '../support/plans.ts';
 
 const three = [1, 2, 3].map((n) => instance(`app-${n}`, 'r1'));
@@ -27,8 +27,8 @@ describe('a release of several containers', () => {
 the switch
   promote r9
 after it
-  see the others of r9 serve
   write app:r9 to .env
+  see the others of r9 serve
   drain r1
   park r1
   retire app-1
@@ -84,6 +84,16 @@ describe('what a killed run left of a release of several containers', () => {
     assert.deepEqual(tidy(state, scaleNow(state, 1)), ['remember 3']);
     assert.equal(scaleNow(observed('r1', ['r0'], three), 1), 1);
     assert.equal(scaleNow(observed('r1', ['r0'], [], 'r0'), 2), 2);
+    // Plain Compose names no release in .env: what it was told to run counts, not what happens to run.
+    assert.equal(scaleNow(observed('initial', [], [instance('app-1', 'initial')], null), 3), 3);
+  });
+
+  it('counts no container that the engine starts again and again, and keeps the one that serves', () => {
+    const loops = { status: 'restarting' };
+    const all = [instance('app-1', 'r1'), instance('app-2', 'r1', loops), instance('app-3', 'r1', loops)];
+    assert.deepEqual(tidy(observed('r1', [], all), 1), ['retire:app-2', 'retire:app-3']);
+    const back = [instance('parked-r0', 'r0', hidden), instance('app-4', 'r0', loops)];
+    assert.deepEqual(tidy(observed('r0', [], back), 1), ['seat 1', 'retire:parked-r0', 'retire:app-4']);
   });
 
   it('replaces those that do not run', () => {
@@ -98,6 +108,7 @@ describe('how many containers a release has', () => {
       settings: { service: 'app' },
       scale,
       canSetScale: variable,
+      scaleKey: 'scale',
       files: ['compose.yaml'],
     }) as unknown as Config;
 
@@ -107,6 +118,9 @@ describe('how many containers a release has', () => {
     assert.equal(scaleOf({ deploy: { replicas: 4 } }, {}), 4);
     const variable = { scale: '${TASUKI_SCALE:-1}' };
     assert.deepEqual([scaleOf(variable, {}), scaleOf(variable, { TASUKI_SCALE: '3' })], [1, 3]);
+    const nested = { scale: '${A:-${TASUKI_SCALE:-2}}' };
+    assert.deepEqual([scaleOf(nested, {}), scaleOf(nested, { TASUKI_SCALE: '4' })], [2, 4]);
+    assert.equal(scaleOf({ scale: '${TASUKI_SCALE:?say how many}' }, { TASUKI_SCALE: '3' }), 3);
     for (const bad of ['x', '0', '1.5', '65'])
       assert.equal(scaleOf(variable, { TASUKI_SCALE: bad }), null, bad);
     assert.deepEqual(
@@ -124,10 +138,22 @@ describe('how many containers a release has', () => {
     assert.throws(() => wantedScale({ service: 'worker', count: 3 }, config(1)), /handed over is "app"/);
   });
 
+  it('is to be written where the file has it, with the number that it has', () => {
+    assert.equal(scaleKeyOf({ deploy: { replicas: 3 } }), 'deploy.replicas');
+    assert.equal(scaleKeyOf({ scale: 3, deploy: {} }), 'scale');
+    assert.equal(scaleKeyOf({}), 'scale');
+    const fixed = { ...config(3, false), scaleKey: 'deploy.replicas' as const };
+    assert.throws(
+      () => wantedScale({ service: 'app', count: 4 }, fixed),
+      (error: { details: { next: string } }) =>
+        error.details.next.endsWith('  deploy.replicas: ${TASUKI_SCALE:-3}'),
+    );
+  });
+
   it('is refused where docker compose up would undo it', () => {
     assert.throws(
       () => wantedScale({ service: 'app', count: 3 }, config(1, false)),
-      (error: { details: { next: string } }) => error.details.next.includes('scale: ${TASUKI_SCALE:-1}'),
+      (error: { details: { next: string } }) => error.details.next.endsWith('  scale: ${TASUKI_SCALE:-1}'),
     );
     assert.equal(wantedScale({ service: 'app', count: 2 }, config(2, false)), 2);
   });

@@ -79,7 +79,7 @@ export class Supervisor {
       if (!this.#stopped) throw error;
     });
     if (this.#stopped) return;
-    const { runDir } = this.#options;
+    const { runDir, keepUntil } = this.#options;
     if (runDir) this.#record = await readRecord(runDir);
     await this.doors.follow('standby', this.#record); // who finds it in standby may count on it
     this.#enter('standby');
@@ -96,8 +96,7 @@ export class Supervisor {
       this.#changed();
     });
     watchRecord(runDir, () => void this.#follow(runDir));
-    if (this.#options.keepUntil)
-      leaveAt(this.#options.keepUntil, () => void (this.#isWarm && this.stop(this.#options.drainTimeoutMs)));
+    if (keepUntil) leaveAt(keepUntil, () => void (this.#isWarm && this.stop(this.#options.drainTimeoutMs)));
     if (this.#phase === 'standby' && !this.#options.stay) void this.#claimIfNobodyServes(runDir);
   }
 

@@ -11,6 +11,7 @@ describe('the switch', () => {
     return {
       next: { id: 'new', name: 'app-2' },
       observed: { pod: { id: 'pod', imageId: '' }, instances: [] },
+      others: [],
       baseline: { end: () => {} },
       sessions: { with: async () => ({ ask }) },
       engine: { readFile: record },

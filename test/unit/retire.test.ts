@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { Context } from '../../deployer/core/context.ts';
+import { HANDLERS } from '../../deployer/core/steps.ts';
+import type { Instance } from '../../deployer/engine/instance.ts';
+import { hidden, instance, stopped } from '../support/plans.ts';
+
+/** Retires "app-1" of r1 among these, of which those named serve; gives what was removed. */
+async function retire(instances: Instance[], serves: string[], serving = 'r1'): Promise<string[]> {
+  const removed: string[] = [];
+  const context = {
+    engine: {
+      instances: async () => instances,
+      readFile: async () => JSON.stringify({ version: 1, serving, known: [], at: '' }),
+      remove: async (id: string) => void removed.push(id),
+    },
+    config: { project: 'p', settings: { service: 'app' } },
+    observed: { record: { serving: 'r1' }, pod: { id: 'pod' }, instances },
+    sessions: {
+      stateOf: async (id: string) => (serves.includes(id) ? { phase: 'serving' } : null),
+      end: async () => {},
+    },
+    drainTimeoutMs: 1000,
+  } as unknown as Context;
+  const step = { id: 'retire:app-1', do: 'retire' as const, release: 'r1', target: 'app-1', cause: '' };
+  await HANDLERS.retire.run(step, context);
+  return removed;
+}
+
+describe('a container of the release that serves', () => {
+  const one = instance('app-1', 'r1');
+
+  it('stays while no other of its release really serves: one that runs may be crashing in turns', async () => {
+    const looping = instance('app-2', 'r1', hidden);
+    await assert.rejects(
+      retire([one, looping], ['app-1']),
+      /no other container of r1, which serves, answers/,
+    );
+  });
+
+  it('goes when another serves, when another release does, and when it does not run', async () => {
+    assert.deepEqual(await retire([one, instance('app-2', 'r1')], ['app-1', 'app-2']), ['app-1']);
+    assert.deepEqual(await retire([one], ['app-1'], 'r2'), ['app-1']);
+    assert.deepEqual(await retire([instance('app-1', 'r1', stopped)], []), ['app-1']);
+  });
+});

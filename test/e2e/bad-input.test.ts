@@ -22,9 +22,24 @@ describe('a command line that makes no sense', () => {
     ['an image name with a space', ['--image', 'app v2'], /"app v2" is not an image name/],
     ['an image name without its tag', ['--image', 'app:'], /"app:" is not an image name/],
     [
+      '--scale of another service',
+      ['--image', 'tasuki-test:v1', '--scale', 'web=3'],
+      /--scale web=3: the service that is handed over is "app"/,
+    ],
+    [
+      '--scale that is no number',
+      ['--image', 'tasuki-test:v1', '--scale', 'app=many'],
+      /as in app=3, not "app=many"/,
+    ],
+    [
+      '--scale of a release that is held',
+      ['--image', 'tasuki-test:v1', '--hold', '--scale', 'app=3'],
+      /--hold and --scale do not go together/,
+    ],
+    [
       '--hold with another command',
       ['status', '--hold'],
-      /--hold and --no-smoke make a deploy, they do not go with "status"/,
+      /--hold, --scale and --no-smoke make a deploy, they do not go with "status"/,
     ],
     [
       'a share of nothing',

@@ -21,19 +21,10 @@ describe('a command line that makes no sense', () => {
     ['a bad image name', ['--image', 'App:v2'], /"App:v2" is not an image name such as app:v2/],
     ['an image name with a space', ['--image', 'app v2'], /"app v2" is not an image name/],
     ['an image name without its tag', ['--image', 'app:'], /"app:" is not an image name/],
-    [
-      '--scale of another service',
-      ['--image', 'tasuki-test:v1', '--scale', 'web=3'],
-      /--scale web=3: the service that is handed over is "app"/,
-    ],
-    [
-      '--scale that is no number',
-      ['--image', 'tasuki-test:v1', '--scale', 'app=many'],
-      /as in app=3, not "app=many"/,
-    ],
+    ['--scale that is no number', [...IMAGE, '--scale', 'app=many'], /as in app=3, not "app=many"/],
     [
       '--scale of a release that is held',
-      ['--image', 'tasuki-test:v1', '--hold', '--scale', 'app=3'],
+      [...IMAGE, '--hold', '--scale', 'app=3'],
       /--hold and --scale do not go together/,
     ],
     [

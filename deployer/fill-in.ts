@@ -2,12 +2,13 @@ export type Values = Record<string, string | undefined>;
 
 /** Text of a Compose file with `$NAME`, `${NAME}`, `${NAME:-default}` and `${NAME:?error}` in it, as Compose would read it. */
 export function fillIn(text: string, values: Values): string {
-  const variable = /\$(?:\{(\w+)(?::?-([^{}]*)|:?\?[^{}]*)?\}|(\w+))/g;
-  const filled = text.replaceAll(
+  const variable = /\$(?:\{(\w+)(?::?-((?:[^{}]|\{[^{}]*\})*)|:?\?[^{}]*)?\}|(\w+))/g;
+  return text.replaceAll(
     variable,
-    (_, braced: string | undefined, fallback = '', plain = '') => values[braced ?? plain] || fallback,
+    // A default may hold another variable; what a variable holds is taken as it is.
+    (_, braced: string | undefined, fallback = '', plain = '') =>
+      values[braced ?? plain] || (fallback && fillIn(fallback, values)),
   );
-  return filled === text ? text : fillIn(filled, values); // a default may hold another variable
 }
 
 /** Every image that a service may be made of, by each of several sets of variables. */

@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { eventually } from '../support/containers.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const RUNS = 300;
+const PIPE_BYTES = 65_536;
 
 describe('what is printed', () => {
   let cwd: string;
@@ -29,11 +31,21 @@ describe('what is printed', () => {
       env: { ...process.env, TASUKI_STATE_DIR: join(cwd, 'state') },
     });
 
+  let last = 0;
+  /** Whether a process has ended, or has written as much as a pipe holds and nothing since it was last looked at. */
+  async function hasFilled(pid: number): Promise<boolean> {
+    const io = await readFile(`/proc/${pid}/io`, 'utf8').catch(() => null);
+    const written = Number(/^wchar: (\d+)/m.exec(io ?? '')?.[1]);
+    const still = io === null || (written >= PIPE_BYTES && written === last);
+    last = written;
+    return still;
+  }
+
   it('is all there for a reader who takes his time', async () => {
     const command = history();
     const closed = once(command, 'close');
-    // More than a pipe holds; nothing is read before the command has printed and would end.
-    await new Promise((resolve) => setTimeout(resolve, 1500));
+    // More than a pipe holds; nothing is read before the command has printed what goes into it, and would end.
+    await eventually('the pipe is full', async () => await hasFilled(command.pid ?? 0));
     let text = '';
     command.stdout.setEncoding('utf8').on('data', (part: string) => (text += part));
     assert.deepEqual(await closed, [0, null]);

@@ -6,7 +6,7 @@ import { sumOf } from '../../deployer/core/judge.ts';
 import { makePlan } from '../../deployer/core/plan.ts';
 import { planTidy, scaleNow } from '../../deployer/core/tidy.ts';
 import { canSetScale, parseScale, scaleKeyOf, scaleOf, wantedScale } from '../../deployer/scale.ts';
-import { hidden, instance, next, observed, PLAIN, stopped, words } from '../support/plans.ts';
+import { BOOT, hidden, instance, next, observed, PLAIN, stopped, words } from '../support/plans.ts';
 
 const three = [1, 2, 3].map((n) => instance(`app-${n}`, 'r1'));
 const THREE = { now: 3, next: 3 };
@@ -16,18 +16,7 @@ describe('a release of several containers', () => {
     const state = observed('r1', ['r0'], [...three, instance('parked-r0', 'r0', hidden)]);
     assert.equal(
       words(next, state, true, { scale: THREE }),
-      `undone if anything fails
-  create 3 containers of app:r9
-  start release r9
-  wait until it is healthy in standby
-  ask it for its pages through the proxy
-  see that it stays up
-  admit r9
-  see it answer through the proxy
-the switch
-  promote r9
-after it
-  write app:r9 to .env
+      `${BOOT.replace('create a container', 'create 3 containers')}
   see the others of r9 serve
   drain r1
   park r1
@@ -121,6 +110,7 @@ describe('how many containers a release has', () => {
     const nested = { scale: '${A:-${TASUKI_SCALE:-2}}' };
     assert.deepEqual([scaleOf(nested, {}), scaleOf(nested, { TASUKI_SCALE: '4' })], [2, 4]);
     assert.equal(scaleOf({ scale: '${TASUKI_SCALE:?say how many}' }, { TASUKI_SCALE: '3' }), 3);
+    assert.equal(scaleOf(nested, { A: '$A$TASUKI_SCALE' }), null, 'what a variable holds is taken as it is');
     for (const bad of ['x', '0', '1.5', '65'])
       assert.equal(scaleOf(variable, { TASUKI_SCALE: bad }), null, bad);
     assert.deepEqual(

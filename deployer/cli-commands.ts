@@ -46,6 +46,20 @@ export function addCommands(program: Command, choose: (action: Action) => void):
       choose(async (globals) => (await import('./commands/maintenance.ts')).maintenance(globals, turn, page));
     });
   program
+    .command('certificate')
+    .argument(
+      '[chain]',
+      'the certificate and those that signed it, PEM; default: say what visitors are shown',
+    )
+    .argument('[key]', 'its key, PEM')
+    .description('put a certificate for https into service')
+    .action((chain: string | undefined, key: string | undefined) => {
+      if (chain !== undefined && key === undefined)
+        throw usage('certificate takes two files, the chain and the key');
+      const files = chain === undefined || key === undefined ? null : { chain, key };
+      choose(async (globals) => (await import('./commands/certificate.ts')).certificate(globals, files));
+    });
+  program
     .command('pause')
     .option('--at-most <number>', 'so many requests wait in each child (500); more get 503')
     .description('let new requests wait (--for, 30s), for what locks the database')

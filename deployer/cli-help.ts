@@ -15,6 +15,11 @@ const COMMAND_EXAMPLES: Record<string, string[]> = {
   pause: ['deploy pause', 'deploy pause --for 20s --at-most 200'],
   resume: ['deploy resume'],
   maintenance: ['deploy maintenance on --page down.html', 'deploy maintenance off', 'deploy maintenance'],
+  certificate: [
+    'deploy certificate',
+    'deploy certificate fullchain.pem privkey.pem',
+    'deploy certificate $RENEWED_LINEAGE/fullchain.pem $RENEWED_LINEAGE/privkey.pem   (certbot --deploy-hook)',
+  ],
   preview: ['deploy preview', 'xdg-open "$(deploy preview --json | jq -r .link)"'],
   prune: ['deploy prune', 'deploy prune --last 2', 'deploy prune --dry-run'],
   config: ['deploy config', 'deploy config --json | jq .settings.timeout'],

@@ -4,6 +4,10 @@ export const INITIAL_RELEASE = 'initial';
 export const RUN_DIR = '/run/tasuki';
 /** Where the proxy looks for the page of a maintenance. */
 export const MAINTENANCE_DIR = `${RUN_DIR}/maintenance`;
+/** Where the proxy looks for its key and certificate, and who it is: it alone may read them. */
+export const CERTIFICATES_DIR = '/run/certificates';
+export const CERTIFICATE_FILE = 'site.pem';
+export const PROXY_UID = 101;
 export const RECORD_FILE = 'record.json';
 /** The variables of compose.yaml through which a release is chosen. */
 export const IMAGE_VARIABLE = 'TASUKI_IMAGE';

@@ -11,17 +11,29 @@ export interface Stack {
   /** Of all services, each once. */
   images: string[];
   pod: string;
-  /** The published port of the host. */
+  /** The published ports of the host, without TLS and with it; null where there is none, 0 where the engine may choose. */
   port: number;
+  tlsPort: number | null;
+  /** Asked to see that it answers: never sent on to the port with TLS. */
+  probe: string;
 }
 
+/** Of the proxy in the pod. */
+const TLS_PORT = 443;
+
 const configSchema = z.object({
-  'x-deploy': z.object({ service: z.string().default('app'), pod: z.string().default('pod') }).prefault({}),
+  'x-deploy': z
+    .object({
+      service: z.string().default('app'),
+      pod: z.string().default('pod'),
+      probe: z.string().default('/healthz'),
+    })
+    .prefault({}),
   services: z.record(
     z.string(),
     z.object({
       image: z.string().optional(),
-      ports: z.array(z.object({ published: z.coerce.number() })).optional(),
+      ports: z.array(z.object({ target: z.number(), published: z.coerce.number() })).optional(),
     }),
   ),
 });
@@ -49,9 +61,11 @@ export async function readStack(context: Context): Promise<Stack> {
 /** Takes the stack's facts out of what `docker compose config --format json` printed. */
 export function parseStack(json: string): Stack {
   const config = configSchema.parse(JSON.parse(json));
-  const { service, pod } = config['x-deploy'];
+  const { service, pod, probe } = config['x-deploy'];
   const image = config.services[service]?.image;
-  const port = config.services[pod]?.ports?.[0]?.published;
+  const ports = config.services[pod]?.ports ?? [];
+  const port = ports.find(({ target }) => target !== TLS_PORT)?.published;
+  const tlsPort = ports.find(({ target }) => target === TLS_PORT)?.published ?? null;
   if (image === undefined || port === undefined) {
     throw new SetupError(
       `compose.yaml needs an image for the service ${service} and a published port for ${pod}`,
@@ -61,7 +75,7 @@ export function parseStack(json: string): Stack {
     );
   }
   const images = Object.values(config.services).flatMap((one) => one.image ?? []);
-  return { service, image, images: [...new Set(images)], pod, port };
+  return { service, image, images: [...new Set(images)], pod, port, tlsPort, probe };
 }
 
 /** The containers of the stack that run. */
@@ -78,15 +92,14 @@ export function parseRunning(text: string): Running[] {
   return z.array(containerSchema).parse(rows);
 }
 
-/** The host's port that the running pod publishes; null when it does not run. */
-export async function readPublishedPort(pod: string, context: Context): Promise<number | null> {
+/** The host's ports that the running pod publishes; none when it does not run. */
+export async function readPublishedPorts(pod: string, context: Context): Promise<number[]> {
   const running = await readRunning(context);
-  if (!running.some((container) => container.Service === pod && container.State === 'running')) return null;
+  if (!running.some((container) => container.Service === pod && container.State === 'running')) return [];
   const ids = await compose(context, ['ps', '-q', pod]);
   const id = ids.stdout.trim().split('\n')[0] ?? '';
   const answer = await capture('docker', ['port', id], { timeoutMs: 30_000, signal: context.signal });
-  const port = /:(\d+)$/m.exec(answer.stdout)?.[1];
-  return answer.ok && port !== undefined ? Number(port) : null;
+  return answer.ok ? [...answer.stdout.matchAll(/:(\d+)$/gm)].map(([, port]) => Number(port)) : [];
 }
 
 /** The last log lines of services, for an error message. */

@@ -15,7 +15,7 @@ Sets up what tasuki needs on this machine, starts the stack and waits until it s
   --only-prepare   stop before the app's image and the stack (for npm test)
   --help           this text
 
-Environment: HTTP_PORT (default 8080), DEBIAN_MIRROR (only where no image registry answers and the machine is not Debian).
+Environment: HTTP_PORT (default 8080), HTTPS_PORT (8443), DEBIAN_MIRROR (only where no image registry answers and the machine is not Debian).
 `;
 
 /** Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted. */

@@ -1,6 +1,6 @@
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readLogs, readPublishedPort, readRunning, readStack, type Running, type Stack } from './compose.ts';
+import { readLogs, readPublishedPorts, readRunning, readStack, type Running, type Stack } from './compose.ts';
 import { SetupError } from './errors.ts';
 import { capture, run } from './run.ts';
 import { proxyVariables } from './stand-ins.ts';
@@ -58,7 +58,7 @@ export const stackStep: Step = {
     Promise.resolve({ done: false, text: 'docker compose up -d --wait, and wait until it answers' }),
   async act(context, output): Promise<string> {
     const stack = await readStack(context);
-    await requireFreePort(stack, context);
+    await requireFreePorts(stack, context);
     try {
       await run(
         'docker',
@@ -76,7 +76,7 @@ export const stackStep: Step = {
       throw await explain(error, context);
     }
     output.progress('waiting for the first answer');
-    const answer = await waitForAnswer(stack.port, context);
+    const answer = await waitForAnswer(stack, context);
     return `${urlOf(stack.port)} answers ${answer.status}, release ${answer.release}`;
   },
 };
@@ -98,7 +98,7 @@ export async function describeStack(context: Context): Promise<string> {
     'Running:',
     ...table,
     '',
-    `Open ${urlOf(stack.port)}`,
+    `Open ${urlOf(stack.port)}${stack.tlsPort ? `   or https://localhost:${stack.tlsPort}/ (made for trying it: deploy certificate --help)` : ''}`,
     'Next:',
     '  npx deploy --build   build this source and hand the running release over to it',
     '  npx deploy status    see which release serves',
@@ -133,17 +133,23 @@ async function lookAtStack(context: Context): Promise<{ stack: Stack; missing: s
 }
 
 /** Compose would say so too, but only after it has made the containers, and without naming what to set. */
-async function requireFreePort(stack: Stack, context: Context): Promise<void> {
-  if ((await readPublishedPort(stack.pod, context)) === stack.port) return;
+async function requireFreePorts(stack: Stack, context: Context): Promise<void> {
+  const own = await readPublishedPorts(stack.pod, context);
+  await requireFreePort('HTTP_PORT', stack.port, own);
+  if (stack.tlsPort) await requireFreePort('HTTPS_PORT', stack.tlsPort, own);
+}
+
+async function requireFreePort(variable: string, port: number, own: number[]): Promise<void> {
+  if (own.includes(port)) return;
   const problem = await new Promise<string | null>((resolve) => {
     const server = createServer();
     server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
-    server.listen({ port: stack.port, host: '0.0.0.0' }, () => server.close(() => resolve(null)));
+    server.listen({ port, host: '0.0.0.0' }, () => server.close(() => resolve(null)));
   });
   if (problem === null) return;
   const why = problem === 'EADDRINUSE' ? 'is in use by something else' : `cannot be opened (${problem})`;
-  throw new SetupError(`Port ${stack.port} ${why}`, {
-    next: `set another one and start again: HTTP_PORT=${stack.port + 1} npm start (or HTTP_PORT=${stack.port + 1} in .env, to keep it).`,
+  throw new SetupError(`Port ${port} ${why}`, {
+    next: `set another one and start again: ${variable}=${port + 1} npm start (or ${variable}=${port + 1} in .env, to keep it).`,
   });
 }
 
@@ -162,13 +168,16 @@ async function explain(error: unknown, context: Context): Promise<unknown> {
   });
 }
 
-async function waitForAnswer(port: number, context: Context): Promise<{ status: number; release: string }> {
+async function waitForAnswer(
+  { port, probe }: Stack,
+  context: Context,
+): Promise<{ status: number; release: string }> {
   const deadline = Date.now() + answerDeadlineMs;
   let last = 'nothing';
   while (Date.now() < deadline) {
     try {
       const signal = AbortSignal.any([context.signal, AbortSignal.timeout(5000)]);
-      const response = await fetch(urlOf(port), { signal, redirect: 'manual' });
+      const response = await fetch(new URL(probe, urlOf(port)), { signal, redirect: 'manual' });
       await response.arrayBuffer();
       const release = response.headers.get('x-release');
       if (response.status === 200 && release !== null) return { status: response.status, release };

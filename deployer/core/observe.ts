@@ -86,7 +86,7 @@ export function parkedInstance(observed: Observed): Instance | null {
 export async function requirePod(
   engine: Engine,
   config: Config,
-): Promise<{ id: string; imageId: string; url: URL }> {
+): Promise<{ id: string; imageId: string; url: URL; tlsUrl: string | null }> {
   const pod = await findPod(engine, config);
   if (!pod?.running) {
     throw new DeployError({
@@ -104,5 +104,5 @@ export async function requirePod(
       next: 'publish one (ports: ["8080:80"]) or set x-deploy.url',
     });
   }
-  return { id: pod.id, imageId: pod.imageId, url: new URL(url) };
+  return { ...pod, url: new URL(url) };
 }

@@ -10,8 +10,8 @@ import type { Context } from './context.ts';
 const SATURATED = 68;
 /** So many times its weight for a boot on a saturated machine: somebody waits for it, and it is over soon. */
 const QUICK = 8;
-/** What has not booted from what is left over in this time gets more. */
-const PATIENCE_MS = 4000;
+/** What has not booted from what is left over in this time gets more; the parked release can wait, and users shall not. */
+const PATIENCE_MS = { awaited: 4000, parked: 15_000 };
 
 /**
  * Gives a container that boots its share of the CPU, by `x-deploy.boot-weight`; docs/measured.md has the figures. `auto`: what is
@@ -28,12 +28,15 @@ export async function shareOfBoot(context: Context, id: string, isAwaited: boole
   const hurries = isAwaited && (await isSaturated());
   let restore = setShare(pid, id, hurries ? QUICK : 'rest');
   if (!(await restore)) return null;
-  const more = setTimeout(() => {
-    restore = restore.then(async (back) => {
-      await back?.();
-      return await setShare(pid, id, later);
-    });
-  }, PATIENCE_MS).unref();
+  const more = setTimeout(
+    () => {
+      restore = restore.then(async (back) => {
+        await back?.();
+        return await setShare(pid, id, later);
+      });
+    },
+    PATIENCE_MS[isAwaited ? 'awaited' : 'parked'],
+  ).unref();
   return async () => {
     clearTimeout(more);
     return (await (await restore)?.()) ?? true; // gone with its container

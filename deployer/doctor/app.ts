@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import type Docker from 'dockerode';
+import { daysLeft, servedCertificate, type Certificate } from '../certificate.ts';
 import { RECORD_FILE, RUN_DIR, type ReleaseRecord, type State } from '../contract.ts';
 import { Probe, type Answer } from '../probe.ts';
 import { fail, ok, warn, type Check, type Verdict } from './check.ts';
@@ -139,6 +140,22 @@ export function judgePort(url: string | null, answer: Answer | null, known: stri
   return ok(`${url} is answered by release ${answer.release}`);
 }
 
+/** Days before its end from which on somebody should look why nothing has renewed it; a renewal is usual 30 days before. */
+const RENEW_DAYS = 14;
+
+/** What visitors are shown who come with TLS; null where the pod does not speak it. */
+export function judgeCertificate(shown: Certificate | null, now = Date.now()): Verdict {
+  if (!shown) return ok('the pod speaks no TLS');
+  if (shown.isSelfMade) return ok('the certificate for https is one for trying it: browsers warn of it');
+  const left = daysLeft(shown, now);
+  const advice = 'deploy certificate fullchain.pem privkey.pem   with a new one';
+  const what = `for ${shown.names.join(', ')}, from ${shown.issuer}, until ${shown.until.slice(0, 10)}`;
+  if (left < 0) return fail(`the certificate for https has expired: ${what}`, advice);
+  return left < RENEW_DAYS
+    ? warn(`the certificate for https ends in ${left} days: ${what}`, advice)
+    : ok(`the certificate for https is ${what}`);
+}
+
 function runningOf({ instances }: Facts): Running[] {
   return instances.filter((one) => one.running);
 }
@@ -178,6 +195,14 @@ function serving(facts: Facts): Verdict {
   return judgeServing(record, runningOf(facts));
 }
 
+async function certificate({ tlsUrl }: Facts): Promise<Verdict> {
+  try {
+    return judgeCertificate(tlsUrl === null ? null : await servedCertificate(tlsUrl));
+  } catch (error) {
+    return fail(`${tlsUrl} does not speak TLS: ${(error as Error).message}`, 'docker compose logs proxy');
+  }
+}
+
 const NEEDS: Check['needs'] = ['engine', 'config', 'pod', 'serving'];
 
 export const APP_CHECKS: Check[] = [
@@ -191,4 +216,10 @@ export const APP_CHECKS: Check[] = [
   },
   { id: 'namespace', title: 'network of the pod', needs: NEEDS.slice(0, 3), run: namespace },
   { id: 'port', title: 'published port', needs: NEEDS.slice(0, 3), run: port },
+  {
+    id: 'certificate',
+    title: 'certificate',
+    needs: NEEDS.slice(0, 3),
+    run: certificate,
+  },
 ];

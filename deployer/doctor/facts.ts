@@ -4,7 +4,7 @@ import { INITIAL_RELEASE, type ReleaseRecord, type State } from '../contract.ts'
 import { Sessions } from '../core/context.ts';
 import { readRecord } from '../core/observe.ts';
 import { Engine } from '../engine/docker.ts';
-import { publishedUrl, type Instance } from '../engine/instance.ts';
+import { publishedUrls, type Instance } from '../engine/instance.ts';
 import { toDeployError } from '../errors.ts';
 import type { Globals } from '../run.ts';
 import { lockOwner } from '../store/lock.ts';
@@ -42,6 +42,7 @@ export interface Facts {
   record: ReleaseRecord | null;
   recordProblem: string | null;
   url: string | null;
+  tlsUrl: string | null;
   netns: Netns;
   lock: Awaited<ReturnType<typeof lockOwner>>;
 }
@@ -61,6 +62,7 @@ export async function gather(globals: Globals): Promise<Facts> {
     record: null,
     recordProblem: null,
     url: null,
+    tlsUrl: null,
     lock: null,
     netns: {},
   };
@@ -152,9 +154,13 @@ async function lookAtProject(facts: Facts): Promise<Lack | void> {
     };
   }
   facts.pod = pod;
-  facts.url =
-    settings.url ??
-    publishedUrl(Object.values(pod.NetworkSettings.Ports ?? {}).flatMap((bindings) => bindings ?? []));
+  const published = publishedUrls(
+    Object.entries(pod.NetworkSettings.Ports ?? {}).flatMap(([port, bindings]) =>
+      (bindings ?? []).map((one) => ({ ...one, port: Number.parseInt(port) })),
+    ),
+  );
+  facts.url = settings.url ?? published.url;
+  facts.tlsUrl = published.tlsUrl;
   facts.netns = await readNetns(engine, pod.Id).catch(() => ({}));
   await readRecord(engine, pod.Id).then(
     (record) => (facts.record = record),

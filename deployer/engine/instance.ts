@@ -27,9 +27,14 @@ export interface Pod {
   id: string;
   imageId: string;
   running: boolean;
-  /** Where its first published port is reached from this host; null when it publishes none. */
+  /** Where its first published port without TLS is reached from this host; null when it publishes none. */
   url: string | null;
+  /** And where the one with TLS is. */
+  tlsUrl: string | null;
 }
+
+/** Where the proxy speaks TLS in the pod. */
+const TLS_PORT = 443;
 
 export const LABEL = 'com.docker.compose';
 /** Of a parked twin with an end. */
@@ -44,21 +49,31 @@ const DEFAULT_STOP_TIMEOUT_S = 10;
 export function toPod(info: Docker.ContainerInfo | undefined): Pod | null {
   if (!info) return null;
   const published = info.Ports.filter(({ PublicPort }) => PublicPort);
+  const bindings = published.map(({ IP, PrivatePort, PublicPort }) => ({
+    port: PrivatePort,
+    HostIp: IP,
+    HostPort: String(PublicPort),
+  }));
   return {
     id: info.Id,
     imageId: info.ImageID,
     running: info.State === 'running',
-    url: publishedUrl(published.map(({ IP, PublicPort }) => ({ HostIp: IP, HostPort: String(PublicPort) }))),
+    ...publishedUrls(bindings),
   };
 }
 
-/** The first of the addresses at which a port is published, as a URL on this host; null when there is none. */
-export function publishedUrl(bindings: { HostIp: string; HostPort: string }[]): string | null {
-  const [first] = bindings;
-  if (!first) return null;
-  const { HostIp, HostPort } = first;
-  const host = ['', '0.0.0.0', '::'].includes(HostIp) ? '127.0.0.1' : HostIp;
-  return `http://${host.includes(':') ? `[${host}]` : host}:${HostPort}`;
+/** The first of the addresses at which ports are published, as URLs on this host. */
+export function publishedUrls(
+  bindings: { port: number; HostIp: string; HostPort: string }[],
+): Pick<Pod, 'url' | 'tlsUrl'> {
+  const urlOf = (isTls: boolean): string | null => {
+    const first = bindings.find(({ port }) => (port === TLS_PORT) === isTls);
+    if (!first) return null;
+    const { HostIp, HostPort } = first;
+    const host = ['', '0.0.0.0', '::'].includes(HostIp) ? '127.0.0.1' : HostIp;
+    return `${isTls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${HostPort}`;
+  };
+  return { url: urlOf(false), tlsUrl: urlOf(true) };
 }
 
 /** From what the engine knows of a container. */

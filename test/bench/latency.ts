@@ -8,17 +8,16 @@ import { SATURATING, underLoad } from '../support/under-load.ts';
 
 /**
  * What users feel of a deploy at 70 % of what the machine takes: the 99th percentile of the quick requests during deploys, as a
- * ratio to that of the quiet times between them, for each weight that a booting release may have, in turn.
- *   node test/bench/latency.ts [--rounds 7] [--weights auto,0.125,1,8] [--share 0.7]
+ * ratio to that of the quiet times between them; for each set of `x-deploy` settings, in turn.
+ *   node test/bench/latency.ts [--rounds 7] [--share 0.7] [--settings 'boot-weight: 1; warm-up: {}']...
  */
 const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '7' },
-    weights: { type: 'string', default: 'auto,0.125,1,8' },
+    settings: { type: 'string', multiple: true, default: ['boot-weight: auto', 'boot-weight: 1'] },
     share: { type: 'string', default: '0.7' },
   },
 });
-const weights = values.weights.split(',');
 const MEASURE_REQUESTS = 8000;
 const QUIET_MS = 8000;
 
@@ -48,15 +47,22 @@ const enter = ['chrt', '--fifo', '10'];
 const options = { mode: { rate }, keepAlive: 64, fresh: 16, freshShare: 0.2, enter, maxSeconds: 1800 };
 const { report, judgement, kernel } = await underLoad(project, options, async (load) => {
   for (let round = 0; round < Number(values.rounds); round++) {
-    for (const [n, weight] of weights.entries()) {
+    for (const [n, settings] of values.settings.entries()) {
       await load.mark('quiet');
       await new Promise((resolve) => setTimeout(resolve, QUIET_MS)); // the time is what is measured here
       await writeFile(
         file,
-        compose.replace('\nx-deploy:', (line) => `${line}\n  boot-weight: ${weight}`),
+        compose.replace('\nx-deploy:', (line) =>
+          [line, ...settings.split(';').map((one) => one.trim())].join('\n  '),
+        ),
       );
-      await load.mark(`deploy ${weight}`);
-      await project.deployOk('--image', images[(round * weights.length + n) % 2] ?? '', '--watch', '0s');
+      await load.mark(settings);
+      await project.deployOk(
+        '--image',
+        images[(round * values.settings.length + n) % 2] ?? '',
+        '--watch',
+        '0s',
+      );
     }
   }
   await load.mark('end');
@@ -73,8 +79,8 @@ const show = (label: string, times: number[]): void => {
   const ratio = (median(times) / median(quiet)).toFixed(2);
   const list = times.map((ms) => ms.toFixed(0)).join(' ');
   console.log(
-    `${label.padEnd(28)} p99 median ${median(times).toFixed(0).padStart(5)} ms, ${ratio} of the quiet   (${list})`,
+    `${label.padEnd(48)} p99 median ${median(times).toFixed(0).padStart(5)} ms, ${ratio} of the quiet   (${list})`,
   );
 };
 show('between deploys', quiet);
-for (const weight of weights) show(`deploy, boot weight x ${weight}`, p99(`deploy ${weight}`));
+for (const settings of values.settings) show(`deploy, ${settings}`, p99(settings));

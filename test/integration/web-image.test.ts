@@ -223,7 +223,11 @@ void describe('the image and the stack', () => {
       };
       assert.ok(host.Memory > 0 && host.PidsLimit > 0, service);
       assert.equal(host.RestartPolicy.Name, 'unless-stopped', service);
-      assert.deepEqual(host.LogConfig.Config, { 'max-file': '3', 'max-size': '10m' }, service);
+      assert.deepEqual(
+        host.LogConfig.Config,
+        { compress: 'false', 'max-file': '3', 'max-size': '10m' },
+        service,
+      );
     }
   });
 

@@ -6,7 +6,7 @@ import { execa } from 'execa';
 
 /** Real containers for integration tests: a Compose project under a name of its own, removed at the end. */
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** The image of the app under test, apart from what is deployed on this machine. */
 export const APP_IMAGE = 'tasuki-test:app';
 
@@ -61,6 +61,7 @@ export async function startStack({ services = [], env = {} }: StackOptions = {})
   const variables = {
     TASUKI_IMAGE: APP_IMAGE,
     TASUKI_RELEASE: '',
+    HTTPS_PORT: '0', // the engine chooses
     ...env,
     HTTP_PORT: String(port),
   };

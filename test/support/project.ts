@@ -61,6 +61,7 @@ export class Project implements AsyncDisposable {
     // Counted like any visitor's, but a load of one address must not be refused for being one.
     const own = {
       HTTP_PORT: String(port),
+      HTTPS_PORT: '0', // the engine chooses
       TASUKI_IMAGE: image,
       WORKER_IMAGE: image,
       RATE_LIMIT: '1000000000',

@@ -91,7 +91,12 @@ void test('the stack is read from what Compose prints, with names other than the
     'x-deploy': { service: 'web', pod: 'net' },
     services: {
       web: { image: 'shop:v7' },
-      net: { ports: [{ target: 80, published: '9090' }] },
+      net: {
+        ports: [
+          { target: 443, published: '9443' },
+          { target: 80, published: '9090' },
+        ],
+      },
       worker: { image: 'shop:v1' },
       clock: { image: 'shop:v1' },
     },
@@ -102,6 +107,8 @@ void test('the stack is read from what Compose prints, with names other than the
     images: ['shop:v7', 'shop:v1'],
     pod: 'net',
     port: 9090,
+    tlsPort: 9443,
+    probe: '/healthz',
   });
   assert.throws(() => parseStack('{"services":{}}'), SetupError);
 });

@@ -1,0 +1,47 @@
+#!/bin/bash
+# Looks once a second for two things that nginx does not notice by itself.
+#
+# A new certificate: nginx reloads. No connection is cut: those that are open stay with the workers that they came to, which
+# leave when they are done. What it cannot use it reports on standard error, and goes on with what it had.
+#
+# A dead network namespace: nginx ends. When the pod's container dies, Docker starts it again with a new namespace, but this
+# one stays in the old: no interface is left but lo, and nothing reaches it any more. Once nginx exits, the restart policy
+# starts it in the new namespace. (/proc/net/dev follows the process's namespace; /sys/class/net shows the one /sys was
+# mounted in.)
+
+has_interface() {
+  local name
+  while read -r name _; do
+    case $name in
+      lo:*) ;;
+      *:*) return 0 ;;
+    esac
+  done </proc/net/dev
+  return 1
+}
+
+# As old as the certificate that nginx knows.
+known=/run/nginx/certificate.known
+
+reload_for_certificate() {
+  [ "$CERTIFICATE_FILE" -nt "$known" ] || return 0
+  touch -r "$CERTIFICATE_FILE" "$known" # before nginx reads it: one that comes meanwhile is another reload
+  kill -HUP 1
+}
+
+# In a namespace that never had an interface (--network none) there is nothing to watch for.
+has_interface || exit 0
+
+touch -r "$CERTIFICATE_FILE" "$known"
+(
+  # Looks once a second, for years: a read from what never says anything costs a tenth of a process that sleeps.
+  exec {never}<> <(:)
+  while has_interface; do
+    read -rt 1 -u "$never"
+    reload_for_certificate
+  done
+  echo '{"level":"warn","msg":"the network interface is gone: the pod was replaced; exiting"}'
+  # Docker does not try again when it cannot join the pod's namespace, so let the pod come up first.
+  sleep 1.5
+  kill -TERM 1
+) &

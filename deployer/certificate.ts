@@ -11,6 +11,8 @@ export interface Certificate {
   until: string;
   /** SHA-256 of it, in hexadecimal. */
   fingerprint: string;
+  /** The same of those that are sent with it, which have signed it. */
+  signers: string[];
   /** The proxy has made it itself, for trying it. */
   isSelfMade: boolean;
 }
@@ -48,21 +50,19 @@ export function readPair(
     );
   }
   const pem = `${[secret.export({ type: 'pkcs8', format: 'pem' }), ...blocks].join('\n')}\n`;
-  return { pem, certificate: describe(own) };
+  return { pem, certificate: describe(own, certificates.slice(1).map(fingerprintOf)) };
 }
 
 /** What a server shows at `url`, whether or not this machine trusts it. Rejects when nothing speaks TLS there. */
 export async function servedCertificate(url: string): Promise<Certificate> {
-  const { hostname, port } = new URL(url);
-  const host = hostname.replaceAll(/[[\]]/g, '');
-  const socket = tls.connect({ host, port: Number(port), rejectUnauthorized: false });
+  const socket = tls.connect({ ...addressOf(url), rejectUnauthorized: false });
   try {
     return await new Promise((resolve, reject) => {
       socket.setTimeout(CONNECT_MS, () => reject(new Error(`no answer within ${CONNECT_MS} ms`)));
       socket.once('error', reject);
       socket.once('secureConnect', () => {
         const shown = socket.getPeerX509Certificate();
-        if (shown) resolve(describe(shown));
+        if (shown) resolve(describe(shown, signersOf(socket.getPeerCertificate(true))));
         else reject(new Error('it shows no certificate'));
       });
     });
@@ -71,12 +71,33 @@ export async function servedCertificate(url: string): Promise<Certificate> {
   }
 }
 
+/** The address in a URL; a port that is the usual one is not in it. */
+export function addressOf(url: string): { host: string; port: number } {
+  const { hostname, port } = new URL(url);
+  return { host: hostname.replaceAll(/[[\]]/g, ''), port: port === '' ? 443 : Number(port) };
+}
+
+function signersOf(shown: tls.DetailedPeerCertificate): string[] {
+  const signers: string[] = [];
+  for (let one = shown; one.issuerCertificate && one.issuerCertificate !== one; one = one.issuerCertificate)
+    signers.push(plain(one.issuerCertificate.fingerprint256));
+  return signers;
+}
+
+function fingerprintOf(certificate: X509Certificate): string {
+  return plain(certificate.fingerprint256);
+}
+
+function plain(fingerprint: string): string {
+  return fingerprint.replaceAll(':', '').toLowerCase();
+}
+
 /** Whole days until it ends; negative when it has. */
 export function daysLeft({ until }: Certificate, now = Date.now()): number {
   return Math.floor((Date.parse(until) - now) / 86_400_000);
 }
 
-function describe(certificate: X509Certificate): Certificate {
+function describe(certificate: X509Certificate, signers: string[]): Certificate {
   const alternatives = certificate.subjectAltName?.split(', ') ?? [];
   const issuer = new Map(
     certificate.issuer.split('\n').map((line) => line.split('=', 2) as [string, string]),
@@ -85,7 +106,8 @@ function describe(certificate: X509Certificate): Certificate {
     names: alternatives.map((name) => name.replace(/^(DNS|IP Address):/, '')),
     issuer: issuer.get('O') ?? issuer.get('CN') ?? certificate.issuer,
     until: certificate.validToDate.toISOString(),
-    fingerprint: certificate.fingerprint256.replaceAll(':', '').toLowerCase(),
+    fingerprint: fingerprintOf(certificate),
+    signers,
     isSelfMade: issuer.get('O') === 'made by tasuki',
   };
 }

@@ -177,7 +177,9 @@ async function waitForAnswer(
   while (Date.now() < deadline) {
     try {
       const signal = AbortSignal.any([context.signal, AbortSignal.timeout(5000)]);
-      const response = await fetch(new URL(probe, urlOf(port)), { signal, redirect: 'manual' });
+      let response = await fetch(urlOf(port), { signal, redirect: 'manual' });
+      // HTTPS_REDIRECT=on: the probe is what still answers here.
+      if (response.status === 308) response = await fetch(new URL(probe, urlOf(port)), { signal });
       await response.arrayBuffer();
       const release = response.headers.get('x-release');
       if (response.status === 200 && release !== null) return { status: response.status, release };

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { daysLeft, readPair, servedCertificate, type Certificate } from '../certificate.ts';
@@ -15,11 +16,29 @@ const LOOK_MS = 50;
 /** While it reloads, workers of both certificates take connections: so many looks in a row must show the new one. */
 const LOOKS = 10;
 
-/** Renamed into place: the proxy sees all of it or none. What was there stays beside it until the new one is served. */
-const PUT = `umask 077; cd ${CERTIFICATES_DIR}; cat > new; chown ${PROXY_UID}:${PROXY_UID} new
-  [ ! -e ${CERTIFICATE_FILE} ] || ln -f ${CERTIFICATE_FILE} before; mv new ${CERTIFICATE_FILE}`;
-const TAKE_BACK = `cd ${CERTIFICATES_DIR}; [ ! -e before ] || { touch before; mv before ${CERTIFICATE_FILE}; }`;
-const FORGET = `rm -f ${CERTIFICATES_DIR}/before`;
+/**
+ * Renamed into place, and only when all of it has come: the proxy sees all of it or none. What was there stays beside it until
+ * the new one is served, under a name that this run alone has; leftovers of killed runs go.
+ */
+function putScript(run: string, bytes: number): string {
+  return `umask 077; cd ${CERTIFICATES_DIR}
+    find . -maxdepth 1 -name '*.*-*' -mmin +1 -delete
+    cat > new.${run}; [ "$(wc -c < new.${run})" = ${bytes} ]
+    chown ${PROXY_UID}:${PROXY_UID} new.${run}
+    [ ! -e ${CERTIFICATE_FILE} ] || ln ${CERTIFICATE_FILE} before.${run}
+    ln new.${run} mine.${run}; mv new.${run} ${CERTIFICATE_FILE}`;
+}
+
+/** Not when another run has put its own there meanwhile. */
+function takeBackScript(run: string): string {
+  return `cd ${CERTIFICATES_DIR}; touch -c before.${run}
+    if [ -e before.${run} ] && [ ${CERTIFICATE_FILE} -ef mine.${run} ]; then mv before.${run} ${CERTIFICATE_FILE}; fi
+    rm -f mine.${run} before.${run}`;
+}
+
+function forgetScript(run: string): string {
+  return `cd ${CERTIFICATES_DIR}; rm -f mine.${run} before.${run}`;
+}
 
 /** `deploy certificate [chain key]`: puts a certificate into service without losing a request; without files, says what is shown. */
 export async function certificate(
@@ -39,32 +58,46 @@ export async function certificate(
     });
   }
   if (pair) {
+    const run = `${process.pid}-${randomBytes(6).toString('hex')}`;
     const inPod = (script: string, input = ''): Promise<void> =>
       runInside(engine, pod, ['sh', '-euc', script], input);
-    await inPod(PUT, pair.pem);
+    await inPod(putScript(run, Buffer.byteLength(pair.pem)), pair.pem);
     if (!(await isServed(tlsUrl, pair.certificate))) {
-      await inPod(TAKE_BACK);
-      throw new DeployError({
-        code: 'CERTIFICATE_NOT_SERVED',
-        what: 'the proxy does not show the new certificate; the one before is back in its place',
-        subject: tlsUrl,
-        limit: `${SERVED_MS / 1000} s`,
-        next: 'docker compose logs proxy   says why',
-      });
+      await inPod(takeBackScript(run));
+      throw notServed('the proxy does not show the new certificate; it has been taken back', tlsUrl);
     }
-    await inPod(FORGET);
+    await inPod(forgetScript(run));
   }
-  const shown = await servedCertificate(tlsUrl);
-  globals.print(globals.json ? JSON.stringify({ v: 1, type: 'certificate', ...shown }) : inWords(shown));
+  const shown = pair?.certificate ?? (await look(tlsUrl));
+  const { signers: _, ...said } = shown;
+  globals.print(globals.json ? JSON.stringify({ v: 1, type: 'certificate', ...said }) : inWords(shown));
   return EXIT.done;
 }
 
-async function isServed(url: string, { fingerprint }: Certificate): Promise<boolean> {
+async function look(url: string): Promise<Certificate> {
+  return await servedCertificate(url).catch((error: Error) => {
+    throw notServed(`nothing speaks TLS there: ${error.message}`, url);
+  });
+}
+
+function notServed(what: string, subject: string): DeployError {
+  const next = 'docker compose logs proxy   says why';
+  return new DeployError({
+    code: 'CERTIFICATE_NOT_SERVED',
+    what,
+    subject,
+    limit: `${SERVED_MS / 1000} s`,
+    next,
+  });
+}
+
+async function isServed(url: string, { fingerprint, signers }: Certificate): Promise<boolean> {
   let seen = 0;
   for (const end = performance.now() + SERVED_MS; performance.now() < end && seen < LOOKS;) {
     // oxlint-disable-next-line no-await-in-loop -- one look after the other
     const shown = await servedCertificate(url).catch(() => null);
-    seen = shown?.fingerprint === fingerprint ? seen + 1 : 0;
+    const isNew = shown?.fingerprint === fingerprint && signers.every((one) => shown.signers.includes(one));
+    seen = isNew ? seen + 1 : 0;
     await new Promise((done) => setTimeout(done, LOOK_MS)); // oxlint-disable-line no-await-in-loop
   }
   return seen >= LOOKS;

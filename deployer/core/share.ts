@@ -24,19 +24,17 @@ export async function shareOfBoot(context: Context, id: string, isAwaited: boole
   if (!pid) return null;
   if (wanted !== 'auto') return isAwaited && wanted !== 1 ? await setShare(pid, id, wanted) : null;
 
+  const patience = Math.min(PATIENCE_MS[isAwaited ? 'awaited' : 'parked'], context.timeoutMs / 4);
   const later: Share = isAwaited ? QUICK : 1;
   const hurries = isAwaited && (await isSaturated());
   let restore = setShare(pid, id, hurries ? QUICK : 'rest');
   if (!(await restore)) return null;
-  const more = setTimeout(
-    () => {
-      restore = restore.then(async (back) => {
-        await back?.();
-        return await setShare(pid, id, later);
-      });
-    },
-    PATIENCE_MS[isAwaited ? 'awaited' : 'parked'],
-  ).unref();
+  const more = setTimeout(() => {
+    restore = restore.then(async (back) => {
+      await back?.();
+      return await setShare(pid, id, later);
+    });
+  }, patience).unref();
   return async () => {
     clearTimeout(more);
     return (await (await restore)?.()) ?? true; // gone with its container

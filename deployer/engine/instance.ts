@@ -48,7 +48,7 @@ const DEFAULT_STOP_TIMEOUT_S = 10;
 /** From an entry of the engine's list. */
 export function toPod(info: Docker.ContainerInfo | undefined): Pod | null {
   if (!info) return null;
-  const published = info.Ports.filter(({ PublicPort }) => PublicPort);
+  const published = info.Ports.filter(({ PublicPort, Type }) => PublicPort && Type === 'tcp');
   const bindings = published.map(({ IP, PrivatePort, PublicPort }) => ({
     port: PrivatePort,
     HostIp: IP,

@@ -1,8 +1,8 @@
 #!/bin/bash
 # Looks once a second for two things that nginx does not notice by itself.
 #
-# A new certificate: nginx reloads. No connection is cut: those that are open stay with the workers that they came to, which
-# leave when they are done. What it cannot use it reports on standard error, and goes on with what it had.
+# A new certificate: nginx reloads. What is open stays with the workers that it came to, which answer what they have begun and
+# leave; streams and WebSockets are cut after worker_shutdown_timeout. What it cannot use it reports on standard error, and goes on with what it had.
 #
 # A dead network namespace: nginx ends. When the pod's container dies, Docker starts it again with a new namespace, but this
 # one stays in the old: no interface is left but lo, and nothing reaches it any more. Once nginx exits, the restart policy
@@ -24,7 +24,8 @@ has_interface() {
 known=/run/nginx/certificate.known
 
 reload_for_certificate() {
-  [ "$CERTIFICATE_FILE" -nt "$known" ] || return 0
+  [ "$CERTIFICATE_FILE" -nt "$known" ] || [ "$CERTIFICATE_FILE" -ot "$known" ] || return 0
+  [ -s "$CERTIFICATE_FILE" ] || return 0 # `-ot` holds for what is not there
   touch -r "$CERTIFICATE_FILE" "$known" # before nginx reads it: one that comes meanwhile is another reload
   kill -HUP 1
 }

@@ -19,14 +19,22 @@ void describe('with HTTPS_REDIRECT=on', () => {
   after(async () => project?.[Symbol.asyncDispose]());
 
   void test('a deploy, a preview, an admission and a rollback go as ever, and visitors with TLS lose no request', async () => {
+    const sent = await fetch(project.url, { redirect: 'manual' });
+    assert.equal(sent.status, 308);
     await using visitors = new Visitors(url);
-    await project.deployOk('--image', v2, '--watch', '1s');
+    const { stdout } = await project.deployOk('--image', v2, '--watch', '1s');
+    assert.match(stdout, /ask it for its pages through the proxy [^\n]*: \/ answers/);
     await project.deployOk('rollback');
     await project.deployOk('--image', v2, '--hold');
-    const preview = await project.deployOk('preview');
+    const { link } = JSON.parse((await project.deployOk('preview', '--json')).stdout) as { link: string };
+    const token = new URL(link).pathname.split('/').at(-1) ?? '';
+    const releaseOf = async (path: string, headers: Record<string, string>) =>
+      (await fetch(new URL(path, project.url), { headers, redirect: 'manual' })).headers.get('x-release');
+    const held = await releaseOf('/', { 'x-tasuki-preview': token });
+    assert.ok(held);
+    assert.notEqual(held, await releaseOf('/healthz', {}));
     await project.deployOk('admit', '--watch', '1s');
     const { failed, answered } = await visitors.end();
-    assert.match(preview.stdout, /\/\.tasuki\/preview\//);
     assert.deepEqual(failed, []);
     for (const [kind, count] of Object.entries(answered)) assert.ok(count > 100, `${kind}: ${count}`);
   });

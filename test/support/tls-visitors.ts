@@ -86,7 +86,8 @@ export class Visitors implements AsyncDisposable {
         let status = 0;
         stream.on('response', (headers) => (status = headers[':status'] ?? 0));
         stream.setTimeout(5000, () => stream.destroy(new Error('no answer within 5 s')));
-        stream.once('error', reject).once('end', () => resolve(status));
+        stream.once('error', reject).once('end', () => (stream.aborted ? null : resolve(status)));
+        stream.once('close', () => reject(new Error('cut'))); // comes after the others
         stream.resume().end();
       });
     return async () => {

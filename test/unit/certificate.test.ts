@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { daysLeft, readPair } from '../../deployer/certificate.ts';
+import { addressOf, daysLeft, readPair } from '../../deployer/certificate.ts';
 import { judgeCertificate } from '../../deployer/doctor/app.ts';
 import { DeployError } from '../../deployer/errors.ts';
 import { makePair } from '../support/certificates.ts';
@@ -66,6 +66,7 @@ void test('the doctor warns 14 days before a certificate ends, and not of one th
     issuer: 'CA',
     until: '2026-03-15T00:00:00.000Z',
     fingerprint: '',
+    signers: [],
     isSelfMade: false,
   };
   const level = (day: string, more = {}) => judgeCertificate({ ...shown, ...more }, Date.parse(day)).level;
@@ -74,4 +75,9 @@ void test('the doctor warns 14 days before a certificate ends, and not of one th
   assert.equal(level('2026-03-16'), 'fail');
   assert.equal(level('2026-03-16', { isSelfMade: true }), 'ok');
   assert.equal(judgeCertificate(null).level, 'ok');
+});
+
+void test('the address of a site is read from its URL, also where the port is the usual one', () => {
+  assert.deepEqual(addressOf('https://127.0.0.1:443'), { host: '127.0.0.1', port: 443 });
+  assert.deepEqual(addressOf('https://[::1]:8443'), { host: '::1', port: 8443 });
 });

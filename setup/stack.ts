@@ -98,7 +98,7 @@ export async function describeStack(context: Context): Promise<string> {
     'Running:',
     ...table,
     '',
-    `Open ${urlOf(stack.port)}${stack.tlsPort ? `   or https://localhost:${stack.tlsPort}/ (made for trying it: deploy certificate --help)` : ''}`,
+    `Open ${urlOf(stack.port)}${stack.tlsPort ? `   or https://localhost:${stack.tlsPort}/ (its certificate: npx deploy certificate)` : ''}`,
     'Next:',
     '  npx deploy --build   build this source and hand the running release over to it',
     '  npx deploy status    see which release serves',

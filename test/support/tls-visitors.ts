@@ -17,6 +17,8 @@ export class Visitors implements AsyncDisposable {
   readonly #failed: string[] = [];
   readonly #answered = { fresh: 0, kept: 0, http2: 0 };
   readonly #all: Promise<unknown>;
+  /** What is closed when the last answer is there. */
+  readonly #closers: (() => void)[] = [];
 
   constructor(url: string) {
     this.#url = url;
@@ -30,6 +32,7 @@ export class Visitors implements AsyncDisposable {
   async end(): Promise<{ failed: string[]; answered: Record<string, number> }> {
     this.#ending.abort();
     await this.#all;
+    for (const close of this.#closers.splice(0)) close();
     return { failed: this.#failed, answered: this.#answered };
   }
 
@@ -57,7 +60,7 @@ export class Visitors implements AsyncDisposable {
       rejectUnauthorized: false,
       maxCachedSessions: 0,
     });
-    this.#ending.signal.addEventListener('abort', () => setTimeout(() => agent.destroy(), 1000).unref());
+    this.#closers.push(() => agent.destroy());
     return () =>
       new Promise((resolve, reject) => {
         const req = https.get(this.#url, { agent, timeout: 5000 }, (res) => {
@@ -70,7 +73,7 @@ export class Visitors implements AsyncDisposable {
 
   #withHttp2(): () => Promise<number> {
     let session: ClientHttp2Session | null = null;
-    this.#ending.signal.addEventListener('abort', () => session?.close());
+    this.#closers.push(() => session?.close());
     const connect = (): ClientHttp2Session => {
       const made = http2.connect(this.#url, { rejectUnauthorized: false });
       const leave = (): void => {

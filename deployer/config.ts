@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, join } from 'node:path';
+import { findComposeFiles } from './compose-files.ts';
 import { IMAGE_VARIABLE } from './contract.ts';
 import { DeployError, EXIT } from './errors.ts';
 import { fillIn, namedImages, type Values } from './fill-in.ts';
@@ -48,15 +49,18 @@ interface ComposeFile {
   'x-deploy'?: unknown;
 }
 
-const DEFAULT_FILES = ['compose.yaml', 'compose.yml', 'docker-compose.yaml', 'docker-compose.yml'];
-
 /** Compose's own rule. */
 const PROJECT_NAME = /^[a-z0-9][a-z0-9_-]*$/;
 
 /** Reads and checks the project; throws one error (exit 78) that lists every problem. */
 export async function loadConfig(options: ProjectOptions): Promise<Config> {
-  const files = await findFiles(options);
-  const directory = dirname(files[0] ?? options.cwd);
+  const { cwd } = options;
+  // Compose looks for COMPOSE_FILE where it is started.
+  const files = await findComposeFiles(options.files, cwd, {
+    ...(await readEnv(join(cwd, '.env'))),
+    ...options.env,
+  });
+  const directory = dirname(files[0] ?? cwd);
   const documents = await Promise.all(files.map((file) => readCompose(file)));
   const compose = merge(documents);
   const envFile = join(directory, '.env');
@@ -100,32 +104,6 @@ export async function loadConfig(options: ProjectOptions): Promise<Config> {
     canSetScale: canSetScale(app),
     named: namedImages(compose.services ?? {}, [env, ownEnv, {}]),
   };
-}
-
-async function findFiles({ files, cwd }: ProjectOptions): Promise<string[]> {
-  if (files.length) return files.map((file) => resolve(cwd, file));
-  for (const name of DEFAULT_FILES) {
-    const file = join(cwd, name);
-    if (!(await exists(file))) continue;
-    const override = file.replace(/(\.ya?ml)$/, '.override$1');
-    const other = override.replace(/\.ya?ml$/, (end) => (end === '.yml' ? '.yaml' : '.yml'));
-    for (const second of [override, other]) if (await exists(second)) return [file, second];
-    return [file];
-  }
-  throw new DeployError({
-    code: 'NO_COMPOSE_FILE',
-    exit: EXIT.config,
-    what: 'no compose.yaml here',
-    subject: cwd,
-    next: 'go to the folder of your project, or name the file with -f',
-  });
-}
-
-async function exists(file: string): Promise<boolean> {
-  return await readFile(file).then(
-    () => true,
-    (error: NodeJS.ErrnoException) => error.code !== 'ENOENT',
-  );
 }
 
 async function readCompose(file: string): Promise<ComposeFile> {
@@ -176,7 +154,10 @@ function asMapping(value: unknown): Record<string, unknown> {
   return isMapping(value) ? value : {};
 }
 
-/** Enough of Compose's merge for what is read here: later files win key by key. */
+/**
+ * Enough of Compose's merge for what is read here: later files win key by key. Also in `x-deploy`, which Compose takes as a whole
+ * from the last file that has one: what an override does not name stays.
+ */
 function merge(documents: ComposeFile[]): ComposeFile {
   const result: ComposeFile = { services: {} };
   for (const document of documents) {
@@ -191,7 +172,9 @@ function merge(documents: ComposeFile[]): ComposeFile {
       };
     }
     if (document.name !== undefined) result.name = document.name;
-    if (document['x-deploy'] !== undefined) result['x-deploy'] = document['x-deploy'];
+    const [before, deploy] = [result['x-deploy'], document['x-deploy']];
+    if (deploy !== undefined)
+      result['x-deploy'] = isMapping(before) && isMapping(deploy) ? { ...before, ...deploy } : deploy;
   }
   return result;
 }

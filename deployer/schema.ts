@@ -36,12 +36,17 @@ const sizeOrOff = z.pipe(
 const path = z.string().check(z.regex(/^\/\S*$/, 'must be a path that starts with /'));
 const defaultTo = z._default; // oxlint-disable-line no-underscore-dangle -- zod's own name for it
 
+/** The kernel shares one port out; a socket is renamed into place; the proxy is told another address. */
+export const STRATEGIES = ['reuseport', 'unix', 'upstream'] as const;
+
 /** `x-deploy:` of compose.yaml. Every key has a default, so an empty block is enough. */
 export const deploySchema = z.strictObject({
   /** The Compose service that is handed over. */
   service: defaultTo(z.string(), 'app'),
   /** The service that owns the network namespace and the published port. */
   pod: defaultTo(z.string(), 'pod'),
+  /** How the next release takes over from the one that serves: see docs/strategies.md. */
+  strategy: defaultTo(z.enum(STRATEGIES), 'reuseport'),
   /** Services that take jobs, and are put on the release that serves. */
   workers: defaultTo(z.array(z.string()), []),
   /** Asked on each child's private socket before admission; below 400 is healthy. */

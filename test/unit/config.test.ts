@@ -69,6 +69,7 @@ describe('a project', () => {
     assert.deepEqual(settings, {
       service: 'app',
       pod: 'pod',
+      strategy: 'reuseport',
       workers: ['worker'],
       health: '/readyz',
       probe: '/healthz',

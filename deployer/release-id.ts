@@ -6,7 +6,7 @@ export function newReleaseId(now = new Date(), random = randomBytes(2).toString(
   return `${stamp}-${random}`;
 }
 
-/** The secret of a release's preview: 144 bits, as letters that stand in a link. */
-export function newToken(): string {
-  return randomBytes(18).toString('base64url');
+/** The secret of a release's preview: its id and 144 bits, as letters that stand in a link. */
+export function newToken(release: string): string {
+  return `${release}_${randomBytes(18).toString('base64url')}`;
 }

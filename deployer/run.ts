@@ -135,6 +135,7 @@ function planOptions(
     hooks: globals.hooks ? waitedFor(settings.hooks, command) : [],
     warmUp: warmUp ? { paths: warmUp.paths, ms: warmUp.for } : null,
     migrate: settings.migrate ?? null,
+    route: observed.route,
     scale: { now, next: asked ?? now },
     workers: settings.workers,
   };

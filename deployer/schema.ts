@@ -47,6 +47,8 @@ export const deploySchema = z.strictObject({
   pod: defaultTo(z.string(), 'pod'),
   /** How the next release takes over from the one that serves: see docs/strategies.md. */
   strategy: defaultTo(z.enum(STRATEGIES), 'reuseport'),
+  /** The service through which users come. */
+  proxy: defaultTo(z.string(), 'proxy'),
   /** Services that take jobs, and are put on the release that serves. */
   workers: defaultTo(z.array(z.string()), []),
   /** Asked on each child's private socket before admission; below 400 is healthy. */
@@ -55,8 +57,8 @@ export const deploySchema = z.strictObject({
   probe: defaultTo(path, '/healthz'),
   /** Where the proxy is reached; default: the pod's published port. */
   url: z.optional(z.url({ protocol: /^https?$/ })),
-  /** The control command, in the image's working directory. */
-  ctl: defaultTo(z.array(z.string()).check(z.minLength(1)), ['node', 'ctl']),
+  /** The control command, in the image's working directory; `false`: an image that knows nothing of docs/contract.md. */
+  ctl: defaultTo(z.union([z.literal(false), z.array(z.string()).check(z.minLength(1))]), ['node', 'ctl']),
   /** Until the new release must be healthy. */
   timeout: defaultTo(duration, 60_000),
   /** Until an instance that leaves the port has answered everything. */

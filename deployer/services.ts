@@ -7,6 +7,7 @@ export interface Service extends Scaled {
   image?: unknown;
   environment?: unknown;
   network_mode?: unknown;
+  networks?: unknown;
   ports?: unknown;
   volumes?: unknown;
 }
@@ -33,11 +34,9 @@ export function checkServices(services: Record<string, Service | null>, settings
       problems.push(`services.${name}.environment needs RELEASE: \${${RELEASE_VARIABLE}:-}`);
     }
   }
-  if (app.network_mode !== `service:${pod}`) {
-    problems.push(`services.${service}.network_mode must be service:${pod}, so that releases share the port`);
-  }
+  problems.push(...checkStrategy(services, settings));
   for (const [name, { volumes }] of [
-    [service, app],
+    ...(settings.ctl ? ([[service, app]] as const) : []),
     [pod, services[pod]],
   ] as const) {
     if (!JSON.stringify(volumes ?? '').includes(RUN_DIR)) {
@@ -46,5 +45,38 @@ export function checkServices(services: Record<string, Service | null>, settings
       );
     }
   }
+  return problems;
+}
+
+/** What each way of taking over needs. */
+function checkStrategy(
+  services: Record<string, Service | null>,
+  { service, pod, proxy, strategy, ctl }: DeploySettings,
+): string[] {
+  const { network_mode: network, networks } = services[service] ?? {};
+  const shared = network === `service:${pod}`;
+  const problems: string[] = [];
+  if (strategy !== 'upstream') {
+    if (!shared)
+      problems.push(
+        `services.${service}.network_mode must be service:${pod}, so that releases share the port`,
+      );
+    if (!ctl)
+      problems.push(`x-deploy.strategy must be upstream: with ctl: false nothing can be asked of the image`);
+    return problems;
+  }
+  if (shared)
+    problems.push(
+      `services.${service}.network_mode: take it out: with strategy upstream each release has an address of its own`,
+    );
+  if (!JSON.stringify(networks ?? '').includes(`\${${RELEASE_VARIABLE}`))
+    problems.push(
+      `services.${service}.networks needs default: { aliases: ['\${${RELEASE_VARIABLE}:-initial}'] }, by which the proxy finds each release`,
+    );
+  const environment = JSON.stringify(services[proxy]?.environment ?? '');
+  if (!/STRATEGY\W+upstream/.test(environment))
+    problems.push(
+      `services.${proxy}.environment needs STRATEGY: upstream and APP_ADDRESS: ${service}:3000, with the port of the image (x-deploy.proxy names the service)`,
+    );
   return problems;
 }

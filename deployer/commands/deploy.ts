@@ -32,7 +32,7 @@ export async function deploy(globals: Globals, options: DeployOptions): Promise<
     const pull = !built && !(await here);
     const release = newReleaseId();
     const { hold, smoke } = options;
-    const token = newToken();
+    const token = newToken(release);
     const desired = {
       kind: 'deploy' as const,
       release,

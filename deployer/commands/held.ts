@@ -1,4 +1,4 @@
-import { Sessions } from '../core/context.ts';
+import { Sessions } from '../core/sessions.ts';
 import { requirePod } from '../core/observe.ts';
 import { heldInstance, previewLink } from '../core/preview.ts';
 import { EXIT, type ExitCode } from '../errors.ts';
@@ -27,7 +27,7 @@ export async function preview(globals: Globals): Promise<ExitCode> {
   const { config, engine, observed } = await open(globals);
   const { url } = await requirePod(engine, config);
   const { id, name, release, image, held } = heldInstance(observed);
-  const sessions = new Sessions(engine, config.settings.ctl);
+  const sessions = new Sessions(engine, config);
   try {
     const session = await sessions.with(id, name);
     await session.ask('preview', { token: held });

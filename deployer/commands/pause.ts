@@ -1,4 +1,4 @@
-import { Sessions } from '../core/context.ts';
+import { Sessions } from '../core/sessions.ts';
 import { servingInstances } from '../core/observe.ts';
 import { formatDuration } from '../duration.ts';
 import { DeployError, EXIT, type ExitCode } from '../errors.ts';
@@ -43,7 +43,7 @@ export async function tellServing(globals: Globals, command: string, args: objec
       next,
     });
   }
-  const sessions = new Sessions(engine, config.settings.ctl);
+  const sessions = new Sessions(engine, config);
   try {
     const states = await Promise.all(
       serving.map(async ({ id, name }) => await (await sessions.with(id, name)).ask(command, args)),

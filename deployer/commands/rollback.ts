@@ -75,7 +75,7 @@ async function again(target: string, folder: string, engine: Engine): Promise<Wi
   const { image, pull } = nameOfPast(past, { tagged, kept: kept !== null }, target);
   const release = newReleaseId();
   // Somebody is in a hurry, and it has served before.
-  const plain = { build: false, hold: false, smoke: false, token: newToken() };
+  const plain = { build: false, hold: false, smoke: false, token: newToken(release) };
   const desired = { kind: 'deploy' as const, release, image, pull, ...plain };
   return { command: 'rollback', release, image, desired };
 }

@@ -1,4 +1,4 @@
-import { Sessions } from '../core/context.ts';
+import { Sessions } from '../core/sessions.ts';
 import { maintenanceSince } from '../core/observe.ts';
 import type { Instance } from '../engine/instance.ts';
 import { EXIT, type ExitCode } from '../errors.ts';
@@ -12,7 +12,7 @@ import { stateFolder } from '../store/paths.ts';
 export async function status(globals: Globals): Promise<ExitCode> {
   const { config, engine, observed } = await open(globals);
   const folder = await stateFolder(globals.env, config.project);
-  const sessions = new Sessions(engine, config.settings.ctl);
+  const sessions = new Sessions(engine, config);
   const [instances, lock, interruption, maintenance] = await Promise.all([
     Promise.all(
       observed.instances.map(async (one) => ({

@@ -36,7 +36,7 @@ export function admission(
   const admit: Step = { id: 'admit', do: 'admit', release, target, cause: 'both listen from here on' };
   const targets = old.map((one) => one.id);
   const [first, ...percents] = canary && old.length ? canary.percents : [];
-  if (!canary || first === undefined) return [admit, ...last];
+  if (!canary || first === undefined) return [admit, ...route(release, old, options), ...last];
   const weigh = (percent: number | null): Step => {
     const cause = percent === null ? 'it has done well' : 'the kernel shares new connections out by sockets';
     return { id: `weigh:${percent ?? 'even'}`, do: 'weigh', percent, targets, cause };
@@ -47,6 +47,15 @@ export function admission(
   };
   const rest = percents.flatMap((percent) => [weigh(percent), compare(percent)]);
   return [weigh(first), admit, compare(first), ...rest, weigh(null), ...last];
+}
+
+/** Where the proxy chooses, it is told; the release before stays on its list for as long as the next one is dead. */
+export function route(release: string, old: Instance[], { route: now }: PlanOptions): Of<'route'>[] {
+  if (!now) return [];
+  const serving = [...new Set(old.map((one) => one.release))];
+  const releases = [release, ...serving.filter((one) => one !== release)];
+  const cause = 'each release has an address of its own';
+  return [{ id: 'route', do: 'route', releases, before: now.length ? now : serving, cause }];
 }
 
 export function confirm(release: string, old: Instance[]): Of<'confirm'> {

@@ -99,7 +99,7 @@ function notInTime({ check, session }: Last): { code: string; what: string; next
   }
   return {
     code: 'NEVER_HEALTHY',
-    what: `the new release was not healthy in time; ${check ?? `it is still ${session?.state?.phase}`}`,
+    what: `the new release was not healthy in time; ${check ?? session?.state?.problem ?? `it is still ${session?.state?.phase}`}`,
     next: 'correct the release, or allow more time: --timeout 2m',
   };
 }

@@ -2,12 +2,14 @@ import type { Config } from '../config.ts';
 import type { State } from '../contract.ts';
 import type { Engine } from '../engine/docker.ts';
 import type { Restore } from '../engine/weight.ts';
-import { noContract, RefusedError, Session } from '../engine/session.ts';
+import type { Route } from '../engine/route.ts';
+import { noContract, RefusedError } from '../engine/session.ts';
 import { DeployError } from '../errors.ts';
 import type { Emit, Outcome } from '../events.ts';
 import type { Probe } from '../probe.ts';
 import { lastWords } from './evidence.ts';
 import type { Observed } from './observe.ts';
+import type { Sessions } from './sessions.ts';
 import type { Baseline } from './watch.ts';
 
 export interface Next {
@@ -25,6 +27,8 @@ export interface Context {
   /** Where users reach the proxy. */
   url: URL;
   sessions: Sessions;
+  /** Where the proxy is told who serves; null where the kernel, or a name, decides. */
+  route: Route | null;
   baseline: Baseline;
   emit: Emit;
   /** Aborted by Ctrl-C until the pivot. */
@@ -51,58 +55,6 @@ export interface Context {
 /** The engine reports an exit shortly after the container's streams close. */
 export const EXIT_GRACE_MS = 1000;
 const EXIT_POLL_MS = 50;
-
-/** The open conversations with instances, at most one each. */
-export class Sessions {
-  readonly #engine: Engine;
-  readonly #ctl: string[];
-  readonly #open = new Map<string, { session: Promise<Session>; giveUp: AbortController }>();
-
-  constructor(engine: Engine, ctl: string[]) {
-    this.#engine = engine;
-    this.#ctl = ctl;
-  }
-
-  /** Opens the conversation, or gives the open one. Call early: it may cost an exec. */
-  with(id: string, name = id.slice(0, 12)): Promise<Session> {
-    const open = this.#open.get(id);
-    if (open) return open.session;
-    const giveUp = new AbortController();
-    const session = Session.open(this.#engine, id, name, this.#ctl, giveUp.signal);
-    session.catch(() => {}); // reported to whoever awaits it
-    this.#open.set(id, { session, giveUp });
-    return session;
-  }
-
-  /** The same with an instance that may have been started again meanwhile, where that is nothing to be told of. */
-  async anew(id: string): Promise<Session> {
-    const session = await this.with(id).catch(() => null);
-    if (session && !session.isOver) return session;
-    await this.end(id);
-    return await this.with(id);
-  }
-
-  /** The state of an instance, or null when it cannot be asked. */
-  async stateOf(id: string): Promise<State | null> {
-    return await this.with(id)
-      .then((session) => session.ask('state'))
-      .then(
-        (state) => state as State,
-        () => null,
-      );
-  }
-
-  async end(id: string): Promise<void> {
-    const open = this.#open.get(id);
-    this.#open.delete(id);
-    open?.giveUp.abort();
-    (await open?.session.catch(() => null))?.end();
-  }
-
-  async endAll(): Promise<void> {
-    await Promise.all([...this.#open.keys()].map((id) => this.end(id)));
-  }
-}
 
 /**
  * Rejects when the run is interrupted or `ms` have passed, whichever is first; else gives what `work` gives. A refusal

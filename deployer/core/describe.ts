@@ -40,6 +40,8 @@ export function describeStep(step: Step): string {
       return 'see that it stays up';
     case 'admit':
       return `admit ${step.release}`;
+    case 'route':
+      return `lead the proxy to ${step.releases[0] ?? 'nobody'}`;
     case 'confirm':
       return 'see it answer through the proxy';
     case 'promote':

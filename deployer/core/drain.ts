@@ -5,7 +5,13 @@ import type { Of } from './plan.ts';
 
 /** Waits until the instances of the old release have answered everything and left; gives what they say of it. */
 export async function drain({ targets }: Of<'drain'>, context: Context): Promise<string> {
-  const drains = await Promise.all(targets.map((id) => drained(id, context)));
+  const [isLeft, ...drains] = await Promise.all([
+    context.route?.left(context.drainTimeoutMs),
+    ...targets.map((id) => drained(id, context)),
+  ]);
+  // Of an image that tells nothing only the proxy is known.
+  if (!context.config.settings.ctl)
+    return isLeft ? 'no request goes to it any more' : 'what it still answers is cut';
   return said(drains.filter((one) => one !== null));
 }
 

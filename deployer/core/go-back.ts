@@ -34,6 +34,7 @@ export async function goBack(
     hooks: [],
     warmUp: null,
     migrate: null,
+    route: context.observed.route,
     scale: { now: scale, next: scale },
     workers: context.config.settings.workers,
   });

@@ -1,11 +1,13 @@
 import type { Config } from '../config.ts';
 import type { Engine } from '../engine/docker.ts';
 import type { Instance } from '../engine/instance.ts';
+import { Route } from '../engine/route.ts';
 import type { Emit } from '../events.ts';
 import { performerOf } from '../performer.ts';
 import { Probe } from '../probe.ts';
 import type { Globals } from '../run.ts';
-import { Sessions, type Context } from './context.ts';
+import type { Context } from './context.ts';
+import { Sessions } from './sessions.ts';
 import type { Observed } from './observe.ts';
 import { Baseline } from './watch.ts';
 
@@ -25,7 +27,7 @@ export function makeContext(
 ): Context {
   const { config, engine, observed, url, compared, revision } = of;
   const { settings } = config;
-  const sessions = new Sessions(engine, settings.ctl);
+  const sessions = new Sessions(engine, config);
   // An exec takes its time: have the conversation with the old instances open before it is needed.
   for (const one of compared) void sessions.with(one.id, one.name);
   return {
@@ -33,6 +35,10 @@ export function makeContext(
     engine,
     observed,
     sessions,
+    route:
+      observed.route && observed.pod
+        ? new Route(engine, { ...settings, project: config.project, pod: observed.pod.id })
+        : null,
     url,
     emit,
     signal,

@@ -9,6 +9,7 @@ import {
 } from '../contract.ts';
 import type { Engine } from '../engine/docker.ts';
 import type { Instance, Pod } from '../engine/instance.ts';
+import { Route } from '../engine/route.ts';
 import { writtenAt } from '../engine/inside.ts';
 import { DeployError } from '../errors.ts';
 import { readEnvFile } from '../store/env-file.ts';
@@ -19,6 +20,8 @@ export interface Observed {
   /** Containers of the service, oldest first; hidden, stopped and half-made ones too. */
   instances: Instance[];
   pod: { id: string; imageId: string } | null;
+  /** The releases that the proxy sends to, where each has an address of its own; null where it does not choose. */
+  route: string[] | null;
   /** Where the proxy is reached. */
   url: string | null;
   /** The release that `.env` names for `docker compose up`. */
@@ -30,18 +33,27 @@ export async function observe(engine: Engine, config: Config): Promise<Observed>
   const { project, settings } = config;
   const found = await engine.snapshot(project, settings, INITIAL_RELEASE).catch(explain(engine));
   const pod = found.pod?.running ? found.pod : null;
-  const [instances, record, env] = await Promise.all([
+  const chooses = settings.strategy === 'upstream';
+  const [instances, record, env, route] = await Promise.all([
     found.instances(),
     pod && readRecord(engine, pod.id),
     readEnvFile(config.envFile),
+    pod && chooses ? new Route(engine, { ...settings, project, pod: pod.id }).read() : [],
   ]);
   return {
-    record,
+    record: record ?? (settings.ctl ? null : firstRecord(instances)),
     instances,
+    route: chooses ? route : null,
     pod: pod && { id: pod.id, imageId: pod.imageId },
     remembered: env[RELEASE_VARIABLE] || null,
     url: settings.url ?? pod?.url ?? null,
   };
+}
+
+/** An image that knows nothing of records writes none: what Compose has started serves. */
+export function firstRecord(instances: Instance[]): ReleaseRecord | null {
+  const serving = instances.findLast((one) => one.running && one.visible);
+  return serving ? { version: 1, serving: serving.release, known: [], at: serving.createdAt } : null;
 }
 
 /** The pod's container, running or not; null when there is none. */

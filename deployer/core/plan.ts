@@ -1,7 +1,7 @@
 import type { Instance } from '../engine/instance.ts';
 import type { HookName } from '../hooks/schema.ts';
 import type { Observed } from './observe.ts';
-import { admission, confirm, hook, promote, proof, standby, steady, watch } from './admission.ts';
+import { admission, confirm, hook, promote, proof, route, standby, steady, watch } from './admission.ts';
 import { retire, settle } from './settle.ts';
 import { planTidy } from './tidy.ts';
 
@@ -21,6 +21,7 @@ export type Step = { id: string; cause: string } & (
   | { do: 'smoke'; release: string; token: string }
   | { do: 'steady'; release: string }
   | { do: 'admit'; release: string; target: string | null }
+  | { do: 'route'; releases: string[]; before: string[] }
   | { do: 'confirm'; release: string; loosen: string[] }
   | { do: 'promote'; release: string }
   | { do: 'join'; release: string }
@@ -83,6 +84,8 @@ export interface PlanOptions {
   warmUp: { paths: string[]; ms: number } | null;
   /** How many containers the release that serves has, and the next one gets. */
   scale: { now: number; next: number };
+  /** The releases that the proxy sends to, where it chooses; else null. */
+  route: string[] | null;
   /** The image's command that migrates the database, if it has one. */
   migrate: string[] | null;
 }
@@ -157,6 +160,7 @@ export function makePlan(desired: Desired, observed: Observed, options: PlanOpti
 function rollbackPlan(to: Instance, old: Instance[], observed: Observed, options: PlanOptions): Plan {
   const reversible: Step[] = [
     { id: 'admit', do: 'admit', release: to.release, target: to.id, cause: 'it is parked and warm' },
+    ...route(to.release, old, options),
     confirm(to.release, old),
   ];
   const instances = observed.instances.filter((one) => one.held === null); // it waits for its own order

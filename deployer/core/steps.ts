@@ -118,6 +118,11 @@ export const HANDLERS: { [Word in Step['do']]: Handler<Of<Word>> } = {
     },
   },
 
+  route: {
+    run: async ({ releases }, context) => await context.route?.lead(releases),
+    undo: async ({ before }, context) => await context.route?.lead(before),
+  },
+
   confirm: {
     run: confirm,
     undo: async ({ loosen }, context) => {

@@ -26,6 +26,14 @@ export function planTidy(observed: Observed, scale: number): Step[] {
       cause: '.env names another release',
     });
   }
+  const { route } = observed;
+  if (route && route[0] !== serving && old.length) {
+    const releases = [serving, ...route.filter((one) => one !== serving)];
+    const cause = route.length
+      ? 'it goes to another release'
+      : 'it is to go there alone while the next one boots';
+    steps.unshift({ id: 'route', do: 'route', releases, before: route, cause });
+  }
   return steps;
 }
 

@@ -3,7 +3,8 @@ import { formatDuration } from '../duration.ts';
 import type { Instance } from '../engine/instance.ts';
 import { INITIAL_RELEASE } from '../contract.ts';
 import { RefusedError } from '../engine/session.ts';
-import { explainRefusal, failedRelease, nameOf, type Context, type Sessions } from './context.ts';
+import { explainRefusal, failedRelease, nameOf, type Context } from './context.ts';
+import type { Sessions } from './sessions.ts';
 import { Judge, median, since, sumOf } from './judge.ts';
 import type { Of } from './plan.ts';
 

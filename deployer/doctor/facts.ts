@@ -1,7 +1,7 @@
 import type Docker from 'dockerode';
 import { loadConfig, type Config } from '../config.ts';
 import { INITIAL_RELEASE, type ReleaseRecord, type State } from '../contract.ts';
-import { Sessions } from '../core/context.ts';
+import { Sessions } from '../core/sessions.ts';
 import { readRecord } from '../core/observe.ts';
 import { Engine } from '../engine/docker.ts';
 import { publishedUrls, type Instance } from '../engine/instance.ts';
@@ -169,7 +169,7 @@ async function lookAtProject(facts: Facts): Promise<Lack | void> {
 }
 
 async function ask({ engine, config }: Facts, instances: Instance[]): Promise<Asked[]> {
-  const sessions = new Sessions(engine, config.settings.ctl);
+  const sessions = new Sessions(engine, config);
   try {
     return await Promise.all(
       instances.map(async (one) => ({ ...one, state: one.running ? await sessions.stateOf(one.id) : null })),

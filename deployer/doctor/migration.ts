@@ -116,7 +116,7 @@ async function tryOut(facts: Facts): Promise<Verdict> {
       `raise mem_limit of service ${config.settings.service}`,
     );
   }
-  const [command = 'node'] = config.settings.ctl;
+  const [command = 'node'] = config.settings.ctl || [];
   return judgeMigration(
     await probeMigration(engine, target.id, basename(command) === 'node' ? command : 'node'),
   );

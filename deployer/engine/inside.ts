@@ -4,20 +4,26 @@ import { demuxBuffer, nullIf, type Engine } from './docker.ts';
 const TIMEOUT_MS = 10_000;
 
 /** Runs a command in a container to its end, with `input` on its standard input; a failure is thrown with what it said. */
-export async function runInside(
+export async function runInside(engine: Engine, id: string, command: string[], input = ''): Promise<void> {
+  await outputOf(engine, id, command, TIMEOUT_MS, input);
+}
+
+/** The same, for one that may take `timeoutMs`; gives what it wrote. */
+export async function outputOf(
   { docker }: Engine,
   id: string,
   command: string[],
+  timeoutMs: number,
   input = '',
-): Promise<void> {
+): Promise<string> {
   const streams = { AttachStdin: true, AttachStdout: true, AttachStderr: true };
   const exec = await docker.getContainer(id).exec({ Cmd: command, ...streams });
   const stream = await exec.start({ hijack: true, stdin: true });
   const chunks: Buffer[] = [];
   stream.on('data', (chunk: Buffer) => chunks.push(chunk));
   stream.end(input);
-  const late = new Error(`${command[0]} in the container did not end within ${TIMEOUT_MS / 1000} s`);
-  const timer = setTimeout(() => stream.destroy(late), TIMEOUT_MS);
+  const late = new Error(`${command[0]} in the container did not end within ${timeoutMs / 1000} s`);
+  const timer = setTimeout(() => stream.destroy(late), timeoutMs);
   try {
     await new Promise((resolve, reject) => stream.once('end', resolve).once('error', reject));
   } finally {
@@ -26,6 +32,7 @@ export async function runInside(
   const { ExitCode } = await exec.inspect();
   const said = demuxBuffer(Buffer.concat(chunks)).trim();
   if (ExitCode !== 0) throw new Error(`${command[0]} in the container: exit code ${ExitCode}: ${said}`);
+  return said;
 }
 
 /** When a file in a running container was last written, ISO 8601; null when it is not there. */

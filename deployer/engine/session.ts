@@ -24,11 +24,24 @@ export class RefusedError extends Error {
   }
 }
 
+/** A conversation with one instance. It may be opened before the instance has booted. */
+export interface Session {
+  /** Sends a command of docs/contract.md and waits for its result. */
+  ask: (command: string, args?: object, timeoutMs?: number) => Promise<unknown>;
+  /** Resolves with the first state for which `done` holds. */
+  until: (done: (state: State) => boolean, timeoutMs: number) => Promise<State>;
+  end: () => void | Promise<void>;
+  /** The last that was heard of. */
+  readonly state: State | null;
+  /** True when nothing can be asked any more: the instance has ended, or was started again. */
+  readonly isOver: boolean;
+}
+
 /**
- * A conversation with one instance, over its control socket or through `docker exec … ctl session`, which joins the same
- * socket. It may be opened before the instance has booted. What the instance lent to it (an admission, a loosening) goes back when the session ends, however it ends.
+ * With an image that follows the contract: over its control socket, or through `docker exec … ctl session`, which joins the same
+ * socket. What the instance lent to it (an admission, a loosening) goes back when the session ends, however it ends.
  */
-export class Session {
+export class ControlSession implements Session {
   readonly #channel: Channel;
   readonly #waiting = new Map<number, Waiting>();
   readonly #listeners = new Set<(state: State) => void>();
@@ -60,13 +73,12 @@ export class Session {
     name: string,
     ctl: string[],
     signal: AbortSignal,
-  ): Promise<Session> {
+  ): Promise<ControlSession> {
     const direct = await connectDirect(await engine.inspect(id), signal);
     signal.throwIfAborted();
-    return new Session(direct ?? (await engine.exec(id, [...ctl, 'session']).catch(notRunning)), name);
+    return new ControlSession(direct ?? (await engine.exec(id, [...ctl, 'session']).catch(notRunning)), name);
   }
 
-  /** Sends a command and waits for its result. */
   ask(command: string, args: object = {}, timeoutMs = REPLY_TIMEOUT_MS): Promise<unknown> {
     if (this.#closed) return Promise.reject(this.#closed);
     const id = this.#nextId++;
@@ -83,7 +95,7 @@ export class Session {
     });
   }
 
-  /** Resolves with the first state for which `done` holds; the instance reports every change. */
+  /** The instance reports every change. */
   async until(done: (state: State) => boolean, timeoutMs: number): Promise<State> {
     const deadline = performance.now() + timeoutMs;
     let seen = (): void => {};
@@ -104,7 +116,6 @@ export class Session {
     }
   }
 
-  /** True when nothing can be asked any more: the instance has ended, or was started again. */
   get isOver(): boolean {
     return this.#closed !== null;
   }

@@ -45,7 +45,19 @@ export async function createTwin(
       ...(until && { RestartPolicy: { Name: 'on-failure' } }), // it ends by itself, and the engine lets it
       ...(command && { RestartPolicy: { Name: 'no' } }),
     },
+    NetworkingConfig: { EndpointsConfig: networksOf(of, command ? null : release) },
     ...(command && { Cmd: command, Healthcheck: { Test: ['NONE'] } }),
   });
   return container.id;
+}
+
+/** Its own networks, on which it has the name of its release if `of` has it: not that of the service, where who serves is looked for. */
+function networksOf(of: Docker.ContainerInspectInfo, release: string | null): Docker.EndpointsConfig {
+  const networks = Object.entries(of.NetworkSettings.Networks ?? {});
+  return Object.fromEntries(
+    networks.map(([network, { Aliases }]) => {
+      const own = ((Aliases ?? []) as string[]).filter((name) => name === release);
+      return [network, { Aliases: own }];
+    }),
+  );
 }

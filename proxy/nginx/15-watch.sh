@@ -1,5 +1,7 @@
 #!/bin/bash
-# Looks once a second for two things that nginx does not notice by itself.
+# Looks once a second for what nginx does not notice by itself.
+#
+# A release's container that has another address: nginx is told, where each release has its own (STRATEGY=upstream).
 #
 # A new certificate: nginx reloads. What is open stays with the workers that it came to, which answer what they have begun and
 # leave; streams and WebSockets are cut after worker_shutdown_timeout. What it cannot use it reports on standard error, and goes on with what it had.
@@ -30,6 +32,8 @@ reload_for_certificate() {
   kill -HUP 1
 }
 
+source /docker-entrypoint.d/13-upstream.sh
+
 # In a namespace that never had an interface (--network none) there is nothing to watch for.
 has_interface || exit 0
 
@@ -40,6 +44,7 @@ touch -r "$CERTIFICATE_FILE" "$known"
   while has_interface; do
     read -rt 1 -u "$never"
     reload_for_certificate
+    [ "${STRATEGY:-}" != upstream ] || { render && kill -HUP 1; }
   done
   echo '{"level":"warn","msg":"the network interface is gone: the pod was replaced; exiting"}'
   # Docker does not try again when it cannot join the pod's namespace, so let the pod come up first.

@@ -27,7 +27,7 @@ export function observed(
   remembered = serving,
 ): Observed {
   const record = serving === null ? null : { version: 1 as const, serving, known, at: '' };
-  return { record, instances, pod: null, url: null, remembered };
+  return { record, instances, pod: null, route: null, url: null, remembered };
 }
 export const next = {
   kind: 'deploy' as const,
@@ -49,6 +49,7 @@ export const PLAIN: PlanOptions = {
   hooks: [],
   warmUp: null,
   migrate: null,
+  route: null,
   scale: { now: 1, next: 1 },
   workers: [],
 };

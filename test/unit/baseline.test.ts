@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import type { Sessions } from '../../deployer/core/context.ts';
+import type { Sessions } from '../../deployer/core/sessions.ts';
 import { Baseline } from '../../deployer/core/watch.ts';
 import { instance } from '../support/plans.ts';
 

@@ -70,6 +70,7 @@ describe('a project', () => {
       service: 'app',
       pod: 'pod',
       strategy: 'reuseport',
+      proxy: 'proxy',
       workers: ['worker'],
       health: '/readyz',
       probe: '/healthz',

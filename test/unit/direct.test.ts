@@ -9,7 +9,7 @@ import { after, before, describe, test } from 'node:test';
 import type Docker from 'dockerode';
 import { connectDirect } from '../../deployer/engine/direct.ts';
 import type { Engine } from '../../deployer/engine/docker.ts';
-import { Session } from '../../deployer/engine/session.ts';
+import { ControlSession } from '../../deployer/engine/session.ts';
 
 /** A container whose process is this one: /proc/PID/root is then this file system. */
 function container(
@@ -100,7 +100,7 @@ void describe('the control socket of an instance', () => {
     mortal.listen(dying);
     await once(mortal, 'listening');
     const engine = { inspect: async () => container({ 'tasuki.control': dying }) } as unknown as Engine;
-    const session = await Session.open(engine, 'id', 'app-1', ['ctl'], AbortSignal.timeout(5000));
+    const session = await ControlSession.open(engine, 'id', 'app-1', ['ctl'], AbortSignal.timeout(5000));
     await assert.rejects(session.ask('state'), { code: 'SESSION_CLOSED' });
     mortal.close();
   });

@@ -77,6 +77,7 @@ const observed = {
   instances: [serving],
   pod: null,
   url: null,
+  route: null,
   remembered: 'r1',
 };
 const next = {

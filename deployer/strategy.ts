@@ -17,7 +17,7 @@ export function wordsOf(listen: State['listen']): string {
 
 /** What a Compose file gives the containers of a service under a name: the last word of all files, filled in. */
 export function variableOf({ environment }: Service, name: string, values: Values): string | undefined {
-  const all = [environment].flat(2).flatMap((one): [string, unknown][] => {
+  const all = ([environment] as unknown[]).flat(Infinity).flatMap((one): [string, unknown][] => {
     if (typeof one === 'string') return [[/^[^=]*/.exec(one)![0], one.replace(/^[^=]*=?/, '')]];
     return Object.entries((one as Record<string, unknown> | null | undefined) ?? {});
   });

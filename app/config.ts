@@ -12,6 +12,7 @@ import {
   type Tls,
 } from './addresses.ts';
 import { ConfigError, messageOf } from './errors.ts';
+import { isListen, LISTEN_HINT } from './handover/address.ts';
 import { tracingOf, type TracingConfig } from './observe/tracing.ts';
 
 export const ROLES = ['web', 'worker', 'jobs', 'migrate'] as const;
@@ -114,6 +115,7 @@ const whole = (min: number, max: number) =>
 const Environment = z.object({
   PORT: whole(1, 65_535),
   HOST: z.string(),
+  LISTEN: z.optional(z.string().check(z.refine(isListen, LISTEN_HINT))),
   WEB_CONCURRENCY: whole(1, 256),
   RELEASE: z.optional(
     z.string().check(z.regex(/^[A-Za-z0-9._-]{1,64}$/, 'must be 1 to 64 of A-Z a-z 0-9 . _ -')),

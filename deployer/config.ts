@@ -8,6 +8,7 @@ import { deploySchema, type DeploySettings } from './schema.ts';
 import { canSetScale, scaleKeyOf, scaleOf } from './scale.ts';
 import { checkServices, type Service } from './services.ts';
 import { readEnvFile } from './store/env-file.ts';
+import { checkStrategy } from './strategy.ts';
 import { parseYaml } from './yaml.ts';
 
 /** What the command line and the environment say about the project. */
@@ -84,6 +85,7 @@ export async function loadConfig(options: ProjectOptions): Promise<Config> {
   const scale = scaleOf(app, env);
   if (scale === null)
     problems.push(`services.${settings.service}.scale must be a number of containers, 1 to 64`);
+  problems.push(...checkStrategy(compose.services ?? {}, settings, { values: env, scale }));
   const project = options.project ?? (env.COMPOSE_PROJECT_NAME || projectName(compose.name, directory, env));
   if (!PROJECT_NAME.test(project)) throw badName(project, options.project !== undefined);
   if (problems.length) throw invalid(files, problems);

@@ -49,7 +49,7 @@ export interface State {
   release: string;
   phase: Phase;
   onLoan: boolean;
-  listen: { host: string; port: number };
+  listen: { host: string; port: number } | { path: string };
   uid: number;
   children: { pid: number; ready: boolean; requests: number; connections: number }[];
   restarts: number;

@@ -13,6 +13,7 @@ import { waitedFor } from './hooks/schema.ts';
 import { readInterruption } from './store/journal.ts';
 import { Lock } from './store/lock.ts';
 import { stateFolder } from './store/paths.ts';
+import { requireShares } from './strategy.ts';
 
 /** What every command gets from the command line. */
 export interface Globals extends ProjectOptions {
@@ -74,6 +75,7 @@ export async function change(
   const start = performance.now();
   const measuring = measureRoom(engine); // beside all that follows
   const config = await loadConfig(globals);
+  if (globals.canary) requireShares(config.settings, '--canary');
   if (globals.dryRun) return await dryRun(globals, config, { engine, measuring }, decide);
   const finding = requirePod(engine, config);
   const performing = import('./perform.ts'); // loads while the engine answers

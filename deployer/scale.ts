@@ -3,6 +3,7 @@ import { usage } from './cli-values.ts';
 import { SCALE_VARIABLE } from './contract.ts';
 import { DeployError, EXIT } from './errors.ts';
 import { fillIn, type Values } from './fill-in.ts';
+import { requireShares } from './strategy.ts';
 
 /** How many containers of a service Compose keeps, by its file; two names for one thing. */
 export interface Scaled {
@@ -56,6 +57,7 @@ export function wantedScale(asked: AskedScale | undefined, config: Config): numb
   if (!asked) return undefined;
   if (asked.service !== service)
     throw usage(`--scale ${asked.service}=${asked.count}: the service that is handed over is "${service}"`);
+  if (asked.count > 1) requireShares(config.settings, '--scale');
   if (asked.count !== config.scale && !config.canSetScale) {
     throw new DeployError({
       code: 'SCALE_IS_FIXED',

@@ -38,6 +38,7 @@ const defaultTo = z._default; // oxlint-disable-line no-underscore-dangle -- zod
 
 /** The kernel shares one port out; a socket is renamed into place; the proxy is told another address. */
 export const STRATEGIES = ['reuseport', 'unix', 'upstream'] as const;
+export type Strategy = (typeof STRATEGIES)[number];
 
 /** `x-deploy:` of compose.yaml. Every key has a default, so an empty block is enough. */
 export const deploySchema = z.strictObject({

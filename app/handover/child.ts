@@ -1,6 +1,8 @@
 import { rmSync } from 'node:fs';
 import http from 'node:http';
+import type { BoundSocket } from './bound-socket.ts';
 import { DoorServer } from './door.ts';
+import { onPort, onSocket } from './entrance.ts';
 import { Counter } from './figures.ts';
 import { PublicListener } from './listener.ts';
 import { USUAL } from './manner.ts';
@@ -40,7 +42,6 @@ export async function runChild(
   await options.warmUp?.();
   const inside = await openPrivate(options.inside ?? listener, privateSocket);
   const counter = new Counter();
-  const makeStay = options.stay ?? (() => new PublicListener(listener, options, counter));
   const { upgrade } = options;
   const doors = { preview: new DoorServer(listener, upgrade), 'stand-in': new DoorServer(listener, upgrade) };
   let stay: Stay | null = null;
@@ -60,11 +61,17 @@ export async function runChild(
     return drain;
   };
 
-  const obey = async (order: Order): Promise<unknown> => {
+  const makeStay = ({ path }: { path?: string }, socket?: BoundSocket): Stay => {
+    if (options.stay) return options.stay();
+    const entrance = socket && path ? onSocket(socket, path) : onPort(options);
+    return new PublicListener(listener, options, counter, entrance);
+  };
+
+  const obey = async (order: Order, socket?: BoundSocket): Promise<unknown> => {
     switch (order.do) {
       case 'listen': {
-        if (stay) return null;
-        const next = makeStay();
+        if (stay) return socket?.close() ?? null;
+        const next = makeStay(order, socket);
         await next.adopt(manner);
         await next.open();
         stay = next;
@@ -101,8 +108,8 @@ export async function runChild(
     }
   };
 
-  process.on('message', (order: Order) => {
-    obey(order).then(
+  process.on('message', (order: Order, socket?: unknown) => {
+    obey(order, socket as BoundSocket | undefined).then(
       (result) => send({ id: order.id, ok: true, result }),
       (error: unknown) => send({ id: order.id, ok: false, error: describe(error) }),
     );

@@ -85,7 +85,12 @@ export class Children {
 
   /** One order to every living child; rejects with the first failure after all have answered. */
   async askAll(order: Ask, timeoutMs?: number): Promise<unknown[]> {
-    const answers = await Promise.allSettled(this.alive.map((child) => child.ask(order, timeoutMs)));
+    return await this.each((child) => child.ask(order, timeoutMs));
+  }
+
+  /** The same for whatever is done with each. */
+  async each(work: (child: Child) => Promise<unknown>): Promise<unknown[]> {
+    const answers = await Promise.allSettled(this.alive.map(work));
     const failed = answers.find((answer) => answer.status === 'rejected');
     if (failed) throw failed.reason;
     return answers.map((answer) => (answer as PromiseFulfilledResult<unknown>).value);

@@ -10,7 +10,7 @@ import { HandoverError, type DoorName, type ServeOptions } from './protocol.ts';
 import { Serial } from './serial.ts';
 
 /** More than a turn of the event loop that is busy answering. */
-const LET_IN_MS = 100;
+export const LET_IN_MS = 100;
 
 /**
  * A way to this instance beside the public port: a unix socket in the run folder, to which the proxy connects. This is the

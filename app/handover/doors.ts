@@ -6,7 +6,8 @@ import { previewSocket } from './preview.ts';
 import type { Log, Phase, ReleaseRecord, ServeOptions } from './protocol.ts';
 import { mayStandIn } from './record.ts';
 
-const STAND_IN = 'stand-in.sock';
+/** In the run folder; the proxy goes there when nobody takes its connection at the public address. */
+export const STAND_IN = 'stand-in.sock';
 
 /** The two doors of an instance: one for who looks at it before its users do, one for users while nobody else answers them. */
 export class Doors {

@@ -1,4 +1,5 @@
-import { fork, type ChildProcess } from 'node:child_process';
+import { fork, type ChildProcess, type SendHandle } from 'node:child_process';
+import type { BoundSocket } from './bound-socket.ts';
 import { HandoverError, type Ask, type Message, type Reply } from './protocol.ts';
 
 /** Environment variable that marks a child and carries the number of its slot. */
@@ -49,8 +50,8 @@ export class Child {
     this.ready.catch(() => {}); // told through the exit event
   }
 
-  /** Sends an order and waits for its answer, at most `timeoutMs`. */
-  ask(order: Ask, timeoutMs = ORDER_SLACK_MS): Promise<unknown> {
+  /** Sends an order, and a socket with it, and waits for its answer, at most `timeoutMs`. */
+  ask(order: Ask, timeoutMs = ORDER_SLACK_MS, socket?: BoundSocket): Promise<unknown> {
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
@@ -63,7 +64,7 @@ export class Child {
         resolve: (result) => (clearTimeout(timer), resolve(result)),
         reject: (error) => (clearTimeout(timer), reject(error)),
       });
-      this.process.send({ ...order, id }, (error) => {
+      this.process.send({ ...order, id }, socket as SendHandle | undefined, undefined, (error) => {
         if (error) this.#settle({ id, ok: false, error: { code: 'CHILD_GONE', message: error.message } });
       });
     });

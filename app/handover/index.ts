@@ -3,9 +3,10 @@ import { readdir } from 'node:fs/promises';
 import type http from 'node:http';
 import { availableParallelism } from 'node:os';
 import { basename, dirname, join } from 'node:path';
+import { LISTEN_HINT, socketPathOf } from './address.ts';
 import { runChild } from './child.ts';
 import { CHILD_MARK } from './handle.ts';
-import { describe, type Log, type Recycle, type ServeOptions } from './protocol.ts';
+import { describe, HandoverError, type Log, type Recycle, type ServeOptions } from './protocol.ts';
 import { INITIAL_RELEASE } from './record.ts';
 import { Supervisor } from './supervisor.ts';
 
@@ -29,7 +30,7 @@ export function currentRelease(): string {
 
 /**
  * Serves `listener` (an Express app is one) so that its release can be handed over without losing a request. What the
- * options leave out comes from the environment: PORT, HOST, WEB_CONCURRENCY, RUN_DIR,
+ * options leave out comes from the environment: PORT, HOST, LISTEN, WEB_CONCURRENCY, RUN_DIR,
  * CONTROL_SOCKET, DRAIN_TIMEOUT_MS, RECYCLE_REQUESTS, RECYCLE_MEMORY_MB.
  *
  * The first process becomes the supervisor: it ignores `listener` (which may then be null), forks the children by
@@ -64,8 +65,10 @@ export async function childSockets(
 }
 
 function fromEnvironment(): ServeOptions & { controlSocket: string } {
-  const { PORT, HOST, WEB_CONCURRENCY, RUN_DIR, CONTROL_SOCKET, DRAIN_TIMEOUT_MS } = process.env;
+  const { PORT, HOST, LISTEN, WEB_CONCURRENCY, RUN_DIR, CONTROL_SOCKET, DRAIN_TIMEOUT_MS } = process.env;
   const { RECYCLE_REQUESTS, RECYCLE_MEMORY_MB, KEEP_UNTIL, STAND_IN } = process.env;
+  const socket = LISTEN ? socketPathOf(LISTEN) : undefined;
+  if (LISTEN && !socket) throw new HandoverError('BAD_LISTEN', `LISTEN ${LISTEN_HINT}`);
   const keepUntil = new Date(KEEP_UNTIL ?? '');
   const recycle = readRecycle(RECYCLE_REQUESTS, RECYCLE_MEMORY_MB);
   const runDir = RUN_DIR || (existsSync(DEFAULT_RUN_DIR) ? DEFAULT_RUN_DIR : undefined);
@@ -77,6 +80,7 @@ function fromEnvironment(): ServeOptions & { controlSocket: string } {
     controlSocket: CONTROL_SOCKET || DEFAULT_CONTROL_SOCKET,
     ...(!Number.isNaN(keepUntil.getTime()) && { keepUntil }),
     ...(STAND_IN === '1' && { standIn: true }),
+    ...(socket && { socket }),
     ...(runDir && { runDir }),
     ...(recycle && { recycle }),
   };

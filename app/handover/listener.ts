@@ -1,12 +1,11 @@
 import http from 'node:http';
 import net from 'node:net';
+import type { Entrance } from './entrance.ts';
 import type { Counter } from './figures.ts';
 import { USUAL } from './manner.ts';
 import type { Drain, Manner, ServeOptions, Stay } from './protocol.ts';
 import { Streams } from './streams.ts';
 
-/** As much as the kernel grants: it caps this at net.core.somaxconn. */
-const BACKLOG = 4096;
 /** Longer than any proxy keeps an idle connection: the proxy closes, never this side. */
 const KEEP_ALIVE_TIMEOUT_MS = 95_000;
 /** So long, the connections of a gentle drain go one after the other; or a quarter of its deadline. */
@@ -37,7 +36,7 @@ export class PublicListener implements Stay {
   /** Requests seen on this stay. */
   requests = 0;
 
-  readonly #address: { host: string; port: number };
+  readonly #entrance: Entrance;
   readonly #counter: Counter;
   readonly #listener: http.RequestListener;
   /** Requests that wait for the end of a pause. */
@@ -45,11 +44,12 @@ export class PublicListener implements Stay {
 
   constructor(
     listener: http.RequestListener,
-    options: Pick<ServeOptions, 'host' | 'port' | 'keepAliveTimeoutMs' | 'upgrade'>,
+    options: Pick<ServeOptions, 'keepAliveTimeoutMs' | 'upgrade'>,
     counter: Counter,
+    entrance: Entrance,
   ) {
-    const { host, port, keepAliveTimeoutMs = KEEP_ALIVE_TIMEOUT_MS, upgrade } = options;
-    this.#address = { host, port };
+    const { keepAliveTimeoutMs = KEEP_ALIVE_TIMEOUT_MS, upgrade } = options;
+    this.#entrance = entrance;
     this.#counter = counter;
     this.#listener = listener;
     this.#server = http.createServer((req, res) => {
@@ -74,9 +74,9 @@ export class PublicListener implements Stay {
     return this.#sockets.size;
   }
 
-  /** Listens with SO_REUSEPORT; rejects with the system's code, e.g. EADDRINUSE when another uid holds the port. */
+  /** Listens; rejects with the system's code. */
   async open(): Promise<void> {
-    await this.#listen(this.#server);
+    await this.#entrance.listen(this.#server);
     this.#isOpen = true;
     await this.adopt(this.#manner);
   }
@@ -86,28 +86,15 @@ export class PublicListener implements Stay {
     this.#manner = manner;
     if (manner.closeEvery === 1) this.#closeAfterRunning();
     if (manner.hold === 0) this.#goOn();
-    if (!this.#isOpen || this.#leaving) return;
+    if (!this.#isOpen || this.#leaving || !this.#entrance.isShared) return;
     for (const server of this.#more.splice(manner.sockets - 1)) this.#shutDown(server);
     while (this.#more.length < manner.sockets - 1) {
       const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
         this.#server.emit('connection', socket),
       );
       this.#more.push(server);
-      await this.#listen(server);
+      await this.#entrance.listen(server);
     }
-  }
-
-  #listen(server: net.Server): Promise<void> {
-    const { host, port } = this.#address;
-    return new Promise((resolve, reject) => {
-      server.once('error', reject);
-      server.listen({ host, port, reusePort: true, backlog: BACKLOG }, () => {
-        server.off('error', reject);
-        // An error after this (EMFILE on accept, say) concerns one connection, not the listener.
-        server.on('error', () => {});
-        resolve();
-      });
-    });
   }
 
   /**
@@ -126,9 +113,12 @@ export class PublicListener implements Stay {
     this.#manner = { ...this.#manner, hold: 0 };
     this.#goOn();
     this.#closeAfterRunning();
-    for (const server of [this.#server, ...this.#more]) this.#shutDown(server);
+    const closed = this.#entrance.lastIn(deadlineMs / 2).then(async () => {
+      for (const server of [this.#server, ...this.#more]) this.#shutDown(server);
+      await Promise.all(this.#shut);
+    });
     const stop = this.#streams.sendAway(this.#running, deadlineMs);
-    const cut = await this.#withDeadline(Promise.all(this.#shut), deadlineMs);
+    const cut = await this.#withDeadline(closed, deadlineMs);
     stop();
     return {
       ms: Math.round(performance.now() - start),

@@ -1,5 +1,6 @@
 import type { Children } from './children.ts';
-import type { Manner } from './protocol.ts';
+import type { Place } from './place.ts';
+import { HandoverError, type Manner } from './protocol.ts';
 import type { Serial } from './serial.ts';
 
 /** One listening socket, connections are kept, and no request waits. */
@@ -11,17 +12,22 @@ export const MAX_SOCKETS = 500;
 export class Manners {
   readonly #children: Children;
   readonly #serial: Serial;
+  readonly #place: Place;
   #owner: object | null = null;
   #pauseEnd: NodeJS.Timeout | undefined;
   current = USUAL;
 
-  constructor(children: Children, serial: Serial) {
+  constructor(children: Children, serial: Serial, place: Place) {
     this.#children = children;
+    this.#place = place;
     this.#serial = serial;
   }
 
-  change(owner: object | null, change: Partial<Manner>): Promise<void> {
-    return this.#serial.run(async () => {
+  /** Refuses a share of connections where all of them go one way. */
+  async change(owner: object | null, change: Partial<Manner>): Promise<void> {
+    if (!this.#place.isShared && (change.sockets ?? 1) > 1)
+      throw new HandoverError('NO_SHARES', 'one socket takes all new connections: there are no shares of it');
+    await this.#serial.run(async () => {
       this.#owner = owner;
       this.current = { ...this.current, ...change };
       await this.#children.askAll({ do: 'manner', manner: this.current });

@@ -1,5 +1,6 @@
 import type { IncomingMessage, RequestListener } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { Address } from './address.ts';
 
 /** The shapes of docs/contract.md. The deployer keeps its own copy: the two share the page, not code. */
 
@@ -40,7 +41,7 @@ export interface State {
   release: string;
   phase: Phase;
   onLoan: boolean;
-  listen: { host: string; port: number };
+  listen: Address;
   uid: number;
   children: ChildState[];
   restarts: number;
@@ -105,6 +106,8 @@ export interface ServeOptions {
   port: number;
   /** Explicit address; every release must bind the same one, or the kernel will not hand over between them. */
   host: string;
+  /** Listen on a unix socket of this name in place of host and port; the name goes from release to release by rename. */
+  socket?: string;
   /** Release id; empty or absent when the deployer did not start this instance. */
   release?: string;
   /** Prefork children, each with a listener of its own. */
@@ -142,7 +145,8 @@ export type DoorName = 'preview' | 'stand-in';
 
 /** Supervisor to child, over Node's IPC channel; each is answered by a `Reply` with the same id. */
 export type Order =
-  | { id: number; do: 'listen' }
+  /** With a path: on the socket that comes along, which was bound to it. */
+  | { id: number; do: 'listen'; path?: string }
   | { id: number; do: 'leave'; deadlineMs: number; gently: boolean }
   | { id: number; do: 'manner'; manner: Manner }
   | { id: number; do: 'door'; name: DoorName; path: string | null }

@@ -17,7 +17,10 @@ import {
 } from './protocol.ts';
 import { decideAtBoot, readRecord, takeOver, watchRecord } from './record.ts';
 import { Serial } from './serial.ts';
+import { stateOf } from './state.ts';
 import { Turnover } from './turnover.ts';
+import type { Place } from './place.ts';
+import { occupy, placeOf, vacate } from './places.ts';
 import { isUnclaimed } from './unclaimed.ts';
 import { Watchers } from './watchers.ts';
 
@@ -33,6 +36,7 @@ export class Supervisor {
   readonly #turnover: Turnover;
   readonly #serial: Serial;
   readonly doors: Doors;
+  readonly place: Place;
   readonly manners: Manners;
   /** They hear of every change of phase. */
   readonly watchers = new Watchers();
@@ -58,7 +62,12 @@ export class Supervisor {
       this.#changed();
     });
     this.doors = new Doors(this.children, release, options, log);
-    this.manners = new Manners(this.children, this.#serial);
+    this.place = placeOf(options, {
+      log,
+      isMeant: () => !options.runDir || this.#record?.serving === release,
+      alone: (change) => this.#serial.attempt(change),
+    });
+    this.manners = new Manners(this.children, this.#serial, this.place);
     this.#turnover = new Turnover({
       children: this.children,
       log,
@@ -84,10 +93,7 @@ export class Supervisor {
     await this.doors.follow('standby', this.#record); // who finds it in standby may count on it
     this.#enter('standby');
     if (!runDir) return await this.#serial.run(() => this.#listen());
-    watchNamespace(() => {
-      this.#log('error', 'the network of the pod is gone: exiting, to be restarted in the new one');
-      void this.stop(0, 1);
-    });
+    watchNamespace(this.#log, () => void this.stop(0, 1));
     await this.#serial.run(async () => {
       this.#record = await readRecord(runDir);
       const decision = decideAtBoot(this.#record, this.#release);
@@ -102,21 +108,9 @@ export class Supervisor {
 
   /** What this instance is and does at the moment. */
   async state(): Promise<State> {
-    return {
-      protocol: 1,
-      release: this.#release,
-      phase: this.#phase,
-      onLoan: this.#lender !== null,
-      listen: { host: this.#options.host, port: this.#options.port },
-      uid: process.getuid?.() ?? -1,
-      children: await this.children.states(),
-      restarts: this.children.restarts,
-      record: this.#record,
-      drain: this.#drain,
-      preview: this.doors.isPreviewed,
-      paused: this.manners.current.hold > 0,
-      problem: this.#problem,
-    };
+    const onLoan = this.#lender !== null;
+    const own = { phase: this.#phase, onLoan, record: this.#record, drain: this.#drain };
+    return await stateOf(this, { release: this.#release, ...own, problem: this.#problem });
   }
 
   /** True while the instance does its job with all its children. */
@@ -128,8 +122,7 @@ export class Supervisor {
   admit(lender: object): Promise<void> {
     return this.#serial.run(async () => {
       if (this.#phase === 'serving') return;
-      await this.#listen();
-      if (this.#options.runDir) this.#lender = lender;
+      await this.#listen(this.#options.runDir ? lender : null);
       this.#changed();
     });
   }
@@ -143,6 +136,7 @@ export class Supervisor {
       this.#record = await takeOver(runDir, this.#release);
       this.#lender = null;
       this.#changed();
+      await this.place.keep();
       await this.doors.show(null).catch(() => {}); // from here on everybody sees it
     });
   }
@@ -155,7 +149,7 @@ export class Supervisor {
       if (record?.serving === this.#release && !this.#lender) {
         throw new HandoverError('SERVES', 'the record names it: promote another, and it parks by itself');
       }
-      return this.#leave(deadlineMs);
+      return await this.#leave(deadlineMs);
     });
     return await drained;
   }
@@ -166,7 +160,9 @@ export class Supervisor {
     this.#stopped = true;
     this.doors.leave();
     this.#enter('exiting');
+    const end = await this.place.leave();
     const drain = await this.children.stopAll(deadlineMs);
+    end();
     this.#drain = drain;
     this.#log('info', 'drained, exiting', { ...drain });
     setImmediate(() => process.exit(exitCode)); // oxlint-disable-line unicorn/no-process-exit -- PID 1 ends the instance
@@ -179,20 +175,16 @@ export class Supervisor {
     void this.#serial.run(async () => {
       if (this.#lender !== owner) return;
       this.#log('warn', 'the session that admitted this release ended before promoting it: leaving the port');
-      this.#leave(this.#options.drainTimeoutMs);
+      await this.#leave(this.#options.drainTimeoutMs);
     });
   }
 
-  async #listen(): Promise<void> {
+  async #listen(lender: object | null = null): Promise<void> {
     if (this.#stopped) throw new HandoverError('EXITING', 'the instance is exiting');
     if (this.#phase === 'booting') throw new HandoverError('BOOTING', 'the instance is not ready yet');
     if (this.#phase === 'serving') return;
-    try {
-      await this.children.askAll({ do: 'listen' });
-    } catch (error) {
-      await this.children.drainAll(this.#options.drainTimeoutMs); // some may have got the port
-      throw error;
-    }
+    await occupy(this.place, this.children, lender !== null, this.#options.drainTimeoutMs);
+    this.#lender = lender;
     this.#problem = null;
     this.#enter('serving');
   }
@@ -201,11 +193,12 @@ export class Supervisor {
    * Leaves the port. The drain goes on beside the queue: the instance can be admitted again while it lasts, since
    * every admission opens listeners of its own.
    */
-  #leave(deadlineMs: number, gently = false): { drained: Promise<Drain> } {
+  async #leave(deadlineMs: number, gently = false): Promise<{ drained: Promise<Drain> }> {
     if (this.#phase !== 'serving') return { drained: Promise.resolve({ ms: 0, answered: 0, cut: 0 }) };
     this.#lender = null;
+    const leaving = await vacate(this.place, this.children, deadlineMs, gently);
     this.#enter('draining');
-    const drained = this.children.drainAll(deadlineMs, gently).then((drain) => {
+    const drained = leaving.drained.then((drain) => {
       this.#drain = drain;
       if (this.#phase === 'draining') this.#enter('parked');
       return drain;
@@ -225,12 +218,15 @@ export class Supervisor {
       this.#changed();
       if (record.serving === this.#release) {
         if (this.#isWarm) await this.#listen();
-      } else if (this.#phase === 'serving' && !this.#lender) this.#leave(this.#options.drainTimeoutMs, true);
+      } else if (this.#phase === 'serving' && !this.#lender) {
+        await this.place.untilTaken();
+        await this.#leave(this.#options.drainTimeoutMs, true);
+      }
     });
   }
 
   async #claimIfNobodyServes(dir: string): Promise<void> {
-    if (!(await isUnclaimed(this.#options, () => this.#phase === 'standby'))) return;
+    if (!(await isUnclaimed(this.place, () => this.#phase === 'standby'))) return;
     await this.#serial.attempt(async () => {
       if (this.#phase !== 'standby') return;
       this.#log('warn', 'nobody serves: taking over');
@@ -252,7 +248,7 @@ export class Supervisor {
 
   async #admitChild(child: Child): Promise<void> {
     await child.ask({ do: 'manner', manner: this.manners.current });
-    if (this.#phase === 'serving') await child.ask({ do: 'listen' });
+    if (this.#phase === 'serving') await this.place.admit(child);
     await this.doors.join(child);
   }
 

@@ -1,6 +1,6 @@
 import { runCheck, type Finding } from '../doctor/check.ts';
 import { gather } from '../doctor/facts.ts';
-import { CHECKS } from '../doctor/index.ts';
+import { checksFor } from '../doctor/index.ts';
 import {
   findingJson,
   findingLines,
@@ -27,7 +27,7 @@ export async function doctor(globals: Globals, fix: boolean): Promise<ExitCode> 
   const check = async (ids: string[] | null): Promise<Finding[]> => {
     const facts = await gather(globals);
     const findings: Finding[] = [];
-    for (const one of CHECKS) {
+    for (const one of checksFor(facts)) {
       if (ids && !ids.includes(one.id)) continue;
       // In turn: the probe of the kernel's timing wants a quiet machine.
       const finding = await runCheck(one, facts); // oxlint-disable-line no-await-in-loop

@@ -3,6 +3,7 @@ import { DeployError } from '../errors.ts';
 import { formatDuration } from '../duration.ts';
 import { RefusedError, type Session } from '../engine/session.ts';
 import { EXIT_GRACE_MS, explainRefusal, failedRelease, falters, within, type Context } from './context.ts';
+import { wordsOf } from '../strategy.ts';
 import type { Of } from './plan.ts';
 import { isSaturated } from './share.ts';
 
@@ -152,32 +153,39 @@ async function becomesHealthy(
   }
 }
 
-/** The kernel hands over only between listeners of one address and one uid; a difference is found before admission. */
+/** A handover is only between listeners of one address and one uid; a difference is found before admission. */
 async function compareWithServing(context: Context, next: State): Promise<void> {
   const serving = context.observed.instances.find(
     (one) => one.running && one.release === context.observed.record?.serving,
   );
   const old = serving && (await context.sessions.stateOf(serving.id));
   if (!old) return;
-  const [was, is] = [old, next].map(({ listen }) => `${listen.host}:${listen.port}`);
+  const [was, is] = [wordsOf(old.listen), wordsOf(next.listen)];
+  const isSocket = 'path' in old.listen;
   if (was !== is) {
     throw await failedRelease(context, {
       code: 'OTHER_ADDRESS',
       what: `the new release would listen on ${is}, the old one listens on ${was}: ${
-        old.listen.port === next.listen.port
+        onePort(old, next)
           ? 'the kernel hands connections over only between listeners of one address'
           : 'the proxy would not find it'
       }`,
-      next: 'let the release take HOST and PORT from its environment; compose.yaml sets them',
+      next: isSocket
+        ? 'let the release take LISTEN from its environment: serve() of tasuki/handover does (docs/contract.md)'
+        : 'let the release take HOST and PORT from its environment; compose.yaml sets them',
     });
   }
   if (old.uid !== next.uid) {
     throw await failedRelease(context, {
       code: 'OTHER_UID',
-      what: `the new release runs as uid ${next.uid}, the old one as ${old.uid}: the kernel will not share the port between them`,
+      what: `the new release runs as uid ${next.uid}, the old one as ${old.uid}: the kernel will not ${isSocket ? 'let it have the name of the socket' : 'share the port between them'}`,
       next: `run it as uid ${old.uid} (USER in the Dockerfile, or user: in compose.yaml)`,
     });
   }
+}
+
+function onePort({ listen: a }: State, { listen: b }: State): boolean {
+  return 'port' in a && 'port' in b && a.port === b.port;
 }
 
 /**

@@ -3,6 +3,7 @@ import type Docker from 'dockerode';
 import { daysLeft, servedCertificate, type Certificate } from '../certificate.ts';
 import { RECORD_FILE, RUN_DIR, type ReleaseRecord, type State } from '../contract.ts';
 import { Probe, type Answer } from '../probe.ts';
+import { wordsOf } from '../strategy.ts';
 import { fail, ok, warn, type Check, type Verdict } from './check.ts';
 import type { Facts } from './facts.ts';
 
@@ -59,32 +60,28 @@ export function judgeContract(running: Running[]): Verdict {
 /** The kernel hands over only between listeners of one uid and one explicit address. */
 export function judgeAddresses(running: Running[]): Verdict {
   const asked = running.filter((one) => one.state !== null);
-  const vague = asked.filter(({ state }) => isIP(state!.listen.host) === 0);
+  const host = ({ state }: Running): string | null => ('path' in state!.listen ? null : state!.listen.host);
+  const vague = asked.filter((one) => host(one) !== null && isIP(host(one)!) === 0);
   if (vague.length) {
-    const hosts = vague.map(({ name, state }) => `${name} "${state!.listen.host}"`).join(', ');
+    const hosts = vague.map((one) => `${one.name} "${host(one)}"`).join(', ');
     return fail(
       `bind address is not an explicit IP address: ${hosts}`,
       'compose.yaml: HOST: 127.0.0.1; a name may mean ::1 today and 127.0.0.1 tomorrow',
     );
   }
-  const addresses = [
-    ...new Set(asked.map(({ state }) => `${state!.listen.host} port ${state!.listen.port}`)),
-  ];
+  const addresses = [...new Set(asked.map(({ state }) => wordsOf(state!.listen)))];
   const uids = [...new Set(asked.map(({ state }) => state!.uid))];
   const list = asked
-    .map(
-      ({ release, state }) =>
-        `${release}: uid ${state!.uid}, ${state!.listen.host} port ${state!.listen.port}`,
-    )
+    .map(({ release, state }) => `${release}: uid ${state!.uid}, ${wordsOf(state!.listen)}`)
     .join('; ');
   if (addresses.length > 1)
     return fail(
       `instances listen on different addresses, which do not hand over to each other (${list})`,
-      'set HOST and PORT once, in compose.yaml, and deploy again',
+      'set HOST and PORT, or LISTEN, once, in compose.yaml; docker compose up -d; and deploy again',
     );
   if (uids.length > 1)
     return fail(
-      `instances run under different uids, which cannot share a port (${list})`,
+      `instances run under different uids, which cannot share an address (${list})`,
       'use one uid in every release (USER in the Dockerfile), and deploy again',
     );
   return ok(`uid ${uids[0]} and address ${addresses[0]} in all ${asked.length} instances`);

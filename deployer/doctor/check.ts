@@ -1,4 +1,5 @@
 import { toDeployError } from '../errors.ts';
+import type { Strategy } from '../schema.ts';
 import type { Facts } from './facts.ts';
 
 /**
@@ -36,6 +37,8 @@ export interface Check {
   id: string;
   title: string;
   needs: Need[];
+  /** It is about one way of handing over, and looked at where that is used. */
+  strategy?: Strategy;
   run(facts: Facts): Verdict | Promise<Verdict>;
 }
 

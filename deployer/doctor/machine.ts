@@ -1,5 +1,6 @@
 import { statfs } from 'node:fs/promises';
 import { fail, ok, skipped, warn, type Check, type Verdict } from './check.ts';
+import type { Strategy } from '../schema.ts';
 import type { Facts } from './facts.ts';
 import { atLeast, parseVersion } from './version.ts';
 
@@ -31,12 +32,13 @@ export function judgeNode(version: string, path: string): Verdict {
   return fail(`node ${version} (${path}) is older than ${NODE_MAJOR}`, 'npm ci   (it brings one along)');
 }
 
-/** Whether the kernel knows migration; whether it does it well is for the check of the behaviour. */
-export function judgeKernel(release: string): Verdict {
+/** Whether the kernel knows migration, where that is needed; whether it does it well is for the check of the behaviour. */
+export function judgeKernel(release: string, strategy: Strategy = 'reuseport'): Verdict {
+  if (strategy !== 'reuseport') return ok(`kernel ${release}`);
   if (!atLeast(release, ...KERNEL)) {
     return fail(
       `kernel ${release} cannot migrate connections between listeners (5.14 or later can)`,
-      'update the kernel: Debian 12, Ubuntu 22.04 and later have one',
+      'update the kernel: Debian 12, Ubuntu 22.04 and later have one; or x-deploy.strategy: unix (docs/strategies.md)',
     );
   }
   const [major, minor, patch] = parseVersion(release);
@@ -98,9 +100,13 @@ async function disk({ globals, missing, config, info }: Facts): Promise<Verdict>
   return found.length ? judgeDisk(found) : skipped('disk: no folder to look at is here');
 }
 
+function kernel({ info, missing, config }: Facts): Verdict {
+  return judgeKernel(info.KernelVersion, missing.config ? undefined : config.settings.strategy);
+}
+
 export const MACHINE_CHECKS: Check[] = [
   { id: 'node', title: 'Node', needs: [], run: () => judgeNode(process.versions.node, process.execPath) },
-  { id: 'kernel', title: 'kernel', needs: ['engine'], run: ({ info }) => judgeKernel(info.KernelVersion) },
+  { id: 'kernel', title: 'kernel', needs: ['engine'], run: kernel },
   { id: 'disk', title: 'disk', needs: [], run: disk },
   { id: 'clock', title: 'clock', needs: [], run: () => judgeYear(new Date()) },
   { id: 'skew', title: "the engine's clock", needs: ['engine'], run: ({ skew }) => judgeSkew(skew) },

@@ -126,12 +126,14 @@ export const MIGRATION_CHECKS: Check[] = [
   {
     id: 'migration-sysctl',
     title: 'sysctl of listener migration',
+    strategy: 'reuseport',
     needs: ['engine', 'config', 'pod'],
     run: ({ netns }) => judgeSysctl(netns),
   },
   {
     id: 'migration',
     title: 'behaviour of listener migration',
+    strategy: 'reuseport',
     needs: ['engine', 'config', 'pod', 'serving'],
     run: tryOut,
   },

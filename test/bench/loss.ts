@@ -5,14 +5,20 @@ import { SATURATING, underLoad } from '../support/under-load.ts';
 
 /**
  * The long proof: handovers under saturating load, through the proxy as shipped and with a connection per request.
- *   node test/bench/loss.ts [--handovers 50] [--requests 1000000]
+ *   node test/bench/loss.ts [--handovers 50] [--requests 1000000] [--strategy unix]
  */
 
 const { values } = parseArgs({
-  options: { handovers: { type: 'string', default: '50' }, requests: { type: 'string', default: '1000000' } },
+  options: {
+    handovers: { type: 'string', default: '50' },
+    requests: { type: 'string', default: '1000000' },
+    strategy: { type: 'string' },
+  },
 });
 const handovers = Number(values.handovers);
 const requests = Number(values.requests);
+const { strategy } = values;
+if (strategy !== undefined && strategy !== 'unix') throw new Error(`there is no file for ${strategy}`);
 const MAX_SECONDS = 3600;
 
 const images = await buildReleases('v2', 'v3');
@@ -20,7 +26,10 @@ for (const [mode, keepAlive, client] of [
   ['as shipped', '64', 'undici'],
   ['connection per request', '0', 'socket'],
 ] as const) {
-  await using project = await Project.up('tasuki-test:v1', { variables: { UPSTREAM_KEEPALIVE: keepAlive } });
+  await using project = await Project.up('tasuki-test:v1', {
+    variables: { UPSTREAM_KEEPALIVE: keepAlive },
+    strategy,
+  });
   const options = { ...SATURATING, keepAliveClient: client, maxSeconds: MAX_SECONDS };
   let times = { deploys: [0], rollbacks: [0] };
   const { report, judgement, kernel } = await underLoad(project, options, async (load) => {

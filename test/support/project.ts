@@ -4,24 +4,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
-import type { DeployEvent } from '../../deployer/events.ts';
 import { docker, freePort } from './containers.ts';
 import { commandQuery, type Query } from './ledger.ts';
 import { parseNetstat, type KernelCounters } from './load/kernel.ts';
 import { copyProject } from './project-files.ts';
+import { parseEvents, type Run, type Status } from './project-output.ts';
+
+export type { Run, Status } from './project-output.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const DEPLOY = join(ROOT, 'bin/deploy');
 const UP_MS = 240_000;
 const DEPLOY_MS = 180_000;
-
-export interface Run {
-  exitCode: number;
-  stdout: string;
-  stderr: string;
-  /** The `--json` events, when they were asked for. */
-  events: (DeployEvent & { at: string })[];
-}
 
 export interface ProjectOptions {
   /** Go into its `.env`. */
@@ -30,6 +24,8 @@ export interface ProjectOptions {
   edit?: (composeText: string) => string;
   /** Where its folder is made. */
   parent?: string;
+  /** How releases are handed over; default: as shipped. */
+  strategy?: 'unix' | undefined;
   /** For tests that deploy often and look at other things than drains: those are over sooner. */
   hasty?: boolean;
 }
@@ -52,7 +48,13 @@ export class Project implements AsyncDisposable {
   /** Copies the files and brings the stack up with `image`. */
   static async up(
     image: string,
-    { variables = {}, edit = (text) => text, parent = tmpdir(), hasty = false }: ProjectOptions = {},
+    {
+      variables = {},
+      edit = (text) => text,
+      parent = tmpdir(),
+      strategy,
+      hasty = false,
+    }: ProjectOptions = {},
   ): Promise<Project> {
     const name = `t${process.pid}-${randomBytes(3).toString('hex')}`;
     const folder = await mkdtemp(join(parent, 'tasuki-project-'));
@@ -65,6 +67,7 @@ export class Project implements AsyncDisposable {
       TASUKI_IMAGE: image,
       WORKER_IMAGE: image,
       RATE_LIMIT: '1000000000',
+      ...(strategy && { COMPOSE_FILE: `compose.yaml:proxy/strategies/${strategy}.yaml` }),
     };
     const lines = { COMPOSE_PROJECT_NAME: name, ...own, ...variables };
     const text = Object.entries(lines).map(([key, value]) => `${key}=${value}\n`);
@@ -235,28 +238,6 @@ export class Project implements AsyncDisposable {
     const format = '{{.Name}} {{.Id}} {{.State.StartedAt}} {{.State.Status}}';
     return (await docker(['inspect', '--format', format, ...ids.split('\n').filter(Boolean)])).split('\n');
   }
-}
-
-/** What `deploy status --json` prints. */
-export interface Status {
-  record: { serving: string; known: string[] } | null;
-  instances: {
-    id: string;
-    name: string;
-    release: string;
-    visible: boolean;
-    running: boolean;
-    state: { phase: string } | null;
-  }[];
-  lock: unknown;
-  interruption: unknown;
-}
-
-function parseEvents(text: string): Run['events'] {
-  return text
-    .split('\n')
-    .filter((line) => line.startsWith('{'))
-    .map((line) => JSON.parse(line) as Run['events'][number]);
 }
 
 /** Builds the app's image and good successors of it; fast once the engine has them in its cache. */

@@ -104,3 +104,19 @@ void test('sizes, hops and addresses are understood', () => {
 void test('a second word on the command line is refused', () => {
   assert.match(problemsOf({ DATABASE_URL }, ['web', 'fast']).join(), /unexpected argument "fast"/);
 });
+
+void test('LISTEN is a socket with an absolute path that is not too long, or nothing', () => {
+  for (const LISTEN of ['', 'unix:/run/tasuki/app.sock'])
+    assert.doesNotThrow(() => loadConfig({ DATABASE_URL, LISTEN }));
+  for (const LISTEN of [
+    'unix:app.sock',
+    '/run/app.sock',
+    'tcp:3000',
+    'unix:/run/',
+    `unix:/${'x'.repeat(100)}`,
+  ])
+    assert.match(
+      problemsOf({ DATABASE_URL, LISTEN }).join(),
+      /^LISTEN must be like unix:\/run\/tasuki\/app\.sock/,
+    );
+});

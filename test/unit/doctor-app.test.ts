@@ -61,6 +61,14 @@ void test('instances of one uid on one explicit address hand over to each other'
   assert.equal(judgeAddresses([running('a', 'parked'), running('b', 'serving')]).level, 'ok');
 });
 
+void test('instances on one socket hand over to each other, and one on a port is not of them', () => {
+  const socket = { listen: { path: '/run/tasuki/app.sock' } };
+  const two = judgeAddresses([running('a', 'parked', socket), running('b', 'serving', socket)]);
+  assert.match(two.found, /address unix:\/run\/tasuki\/app\.sock in all 2/);
+  assert.equal(two.level, 'ok');
+  assert.equal(judgeAddresses([running('a', 'parked', socket), running('b', 'serving')]).level, 'fail');
+});
+
 void test('a mix of :: and 0.0.0.0, another uid, and a name for an address are failures', () => {
   const mixed = judgeAddresses([
     running('a', 'parked', listen('::')),

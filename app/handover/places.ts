@@ -1,0 +1,42 @@
+import type { Children } from './children.ts';
+import { NamedSocket, type NamedSocketOptions } from './named-socket.ts';
+import { Port, type Place } from './place.ts';
+import type { Drain, ServeOptions } from './protocol.ts';
+
+/** The place that the options name; one that takes no requests has a port nobody comes to. */
+export function placeOf(
+  { host, port, socket, stay }: ServeOptions,
+  rest: Omit<NamedSocketOptions, 'path'>,
+): Place {
+  return socket && !stay ? new NamedSocket({ path: socket, ...rest }) : new Port(host, port);
+}
+
+/** Lets all children listen, and has new connections come to them; where one cannot, none does. */
+export async function occupy(
+  place: Place,
+  children: Children,
+  lent: boolean,
+  drainTimeoutMs: number,
+): Promise<void> {
+  try {
+    await place.open();
+    await children.each((child) => place.admit(child));
+    await place.take(lent);
+  } catch (error) {
+    const end = await place.leave();
+    await children.drainAll(drainTimeoutMs); // some may listen
+    end();
+    throw error;
+  }
+}
+
+/** Sends new connections elsewhere; then the drain of those that have come goes on by itself. */
+export async function vacate(
+  place: Place,
+  children: Children,
+  deadlineMs: number,
+  gently: boolean,
+): Promise<{ drained: Promise<Drain> }> {
+  const end = await place.leave();
+  return { drained: children.drainAll(deadlineMs, gently).finally(end) };
+}

@@ -1,0 +1,247 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import http from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { eventually } from '../support/containers.ts';
+import { HostInstance, type Control } from '../support/instance.ts';
+import { loadSocket, type SocketLoad } from '../support/socket-load.ts';
+
+const LANES = 64;
+const HANDOVERS = 6;
+const TRIES = 20;
+
+describe('serve() on a unix socket', { timeout: 240_000 }, () => {
+  let dir: string;
+  let name: string;
+  let running: HostInstance[];
+
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'tasuki-unix-'));
+    name = join(dir, 'app.sock');
+    running = [];
+  });
+  afterEach(async () => {
+    await Promise.all(running.map((one) => one[Symbol.asyncDispose]()));
+    await rm(dir, { recursive: true, force: true });
+  });
+
+  function start(release: string, env: Record<string, string> = {}): HostInstance {
+    const one = new HostInstance(dir, 1, release, { LISTEN: `unix:${name}`, ...env }, 'echo');
+    running.push(one);
+    return one;
+  }
+  /** One request to who is behind a name: the release that answers, or why none did. */
+  function answering(path = name): Promise<string> {
+    return new Promise((resolve) => {
+      const req = http.get({ socketPath: path, agent: false }, (res) => {
+        res.resume();
+        res.on('end', () => resolve(String(res.headers['x-release'])));
+      });
+      req.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+    });
+  }
+  const standIn = (): Promise<string> => answering(join(dir, 'stand-in.sock'));
+  const sockets = async (): Promise<string[]> =>
+    (await readdir(dir)).filter((one) => one.startsWith('app.sock') || one.startsWith('stand-in'));
+
+  /** r1 serves, r2 is in standby. */
+  async function pair(): Promise<[HostInstance, HostInstance]> {
+    const r1 = start('r1');
+    await r1.until('serving');
+    const r2 = start('r2');
+    await r2.until('standby');
+    return [r1, r2];
+  }
+  async function admitted(one: HostInstance): Promise<Control> {
+    const control = await one.session();
+    await control.ask('admit');
+    return control;
+  }
+  /** Hands over for good. */
+  async function promote(next: HostInstance, old: HostInstance): Promise<void> {
+    const control = await admitted(next);
+    await control.ask('promote');
+    await old.until('parked');
+    control.close();
+  }
+
+  it('takes the name when it is admitted, and gives it back when the session ends before it was promoted', async () => {
+    const [r1, r2] = await pair();
+    assert.deepEqual((await r1.state()).listen, { path: name });
+    assert.equal(await answering(), 'r1');
+    const control = await admitted(r2);
+    assert.equal(await answering(), 'r2');
+    control.close();
+    await r2.until('parked');
+    assert.equal(await answering(), 'r1');
+    assert.equal((await sockets()).length, 2, 'the name, and the one that r1 was bound to');
+  });
+
+  it('keeps the name once it is promoted, and leaves no other behind', async () => {
+    const [r1, r2] = await pair();
+    await promote(r2, r1);
+    assert.equal(await answering(), 'r2');
+    assert.equal(await standIn(), 'r1');
+    await promote(r1, r2);
+    assert.equal(await answering(), 'r1');
+    const names = await sockets();
+    assert.equal(names.length, 3, names.join(', '));
+  });
+
+  it('that is killed while it has the name on loan is stood in for at once by the one before, which takes the name again', async () => {
+    const [r1, r2] = await pair();
+    await promote(r2, r1); // r1 stands in now
+    const r3 = start('r3');
+    await r3.until('standby');
+    await admitted(r3);
+    assert.deepEqual([await answering(), await standIn()], ['r3', 'r2']);
+    r3.process.kill('SIGKILL');
+    await r3.ended();
+    assert.equal(await standIn(), 'r2', 'the one that the record names, not the parked one');
+    await eventually('r2 has taken the name', async () => (await answering()) === 'r2', 3000);
+    await eventually('r1 stands in again', async () => (await standIn()) === 'r1', 3000);
+    assert.match(r2.output, /nobody is behind \S+app\.sock any more/);
+    assert.equal((await r2.state()).phase, 'serving');
+  });
+
+  it('gives its place at the door back too when its loan ends', async () => {
+    const [r1, r2] = await pair();
+    await promote(r2, r1);
+    const r3 = start('r3');
+    await r3.until('standby');
+    const control = await admitted(r3);
+    assert.equal(await standIn(), 'r2');
+    control.close();
+    await r3.until('parked');
+    assert.deepEqual([await answering(), await standIn()], ['r2', 'r1']);
+  });
+
+  it('takes a name behind which nobody is any more when it boots', async () => {
+    const first = start('r1');
+    await first.until('serving');
+    first.process.kill('SIGKILL');
+    await first.ended();
+    // Its children end a moment later.
+    await eventually('nobody is behind it', async () => (await answering()) === 'ECONNREFUSED');
+    await start('r1').until('serving');
+    assert.equal(await answering(), 'r1');
+  });
+
+  it('takes the name away when it is stopped, so that the proxy goes to the stand-in', async () => {
+    const one = start('r1');
+    await one.until('serving');
+    one.process.kill('SIGTERM');
+    assert.equal(await one.ended(), 0);
+    assert.equal(await answering(), 'ENOENT');
+    assert.deepEqual(await sockets(), []);
+  });
+
+  it('leaves the name with another instance of its release', async () => {
+    const first = start('r1');
+    await first.until('serving');
+    const second = start('r1');
+    await second.until('serving');
+    first.process.kill('SIGTERM');
+    assert.equal(await first.ended(), 0);
+    assert.equal(await answering(), 'r1');
+    const third = start('r1');
+    await third.until('serving');
+    third.process.kill('SIGKILL');
+    await third.ended();
+    await eventually('the second has it again', async () => (await answering()) === 'r1', 3000);
+  });
+
+  it('lets connections wait while its only child is replaced after a crash', async () => {
+    const one = start('r1', { WEB_CONCURRENCY: '1' });
+    await one.until('serving');
+    const crash = http.get({ socketPath: name, path: '/crash', agent: false });
+    await new Promise((resolve) => crash.once('error', resolve));
+    assert.equal(await answering(), 'r1');
+    assert.equal((await one.state()).restarts, 1);
+  });
+
+  it('refuses a share of the connections, and a LISTEN that it does not understand', async () => {
+    const [r1] = await pair();
+    const control = await r1.session();
+    await assert.rejects(control.ask('weigh', { sockets: 3 }), /NO_SHARES/);
+    await control.ask('weigh', { sockets: 1 });
+    const wrong = start('r3', { LISTEN: 'unix:app.sock' });
+    assert.equal(await wrong.ended(), 1);
+    assert.match(wrong.output, /LISTEN must be like unix:\/run\/tasuki\/app\.sock/);
+  });
+
+  it('waits for the release that the record names before it leaves, so that somebody has the name', async () => {
+    const r1 = start('r1');
+    await r1.until('serving');
+    const whole = { version: 1, serving: 'r2', known: ['r1'], at: new Date().toISOString() };
+    await writeFile(join(dir, 'record.json'), JSON.stringify(whole));
+    await eventually('it has read the record', async () => (await r1.state()).record?.serving === 'r2');
+    assert.equal((await r1.state()).phase, 'serving');
+    assert.equal(await answering(), 'r1');
+    await start('r2').until('serving');
+    await r1.until('parked');
+    assert.equal(await answering(), 'r2');
+  });
+
+  /** Deploys under load, every third not promoted, at most `count` until a request fails. */
+  async function handOver(count: number, env: Record<string, string>): Promise<SocketLoad> {
+    let old = start('r0', env);
+    await old.until('serving');
+    const load = loadSocket(name, LANES);
+    const enough = async (): Promise<void> => {
+      const { sent } = load;
+      await eventually('requests are sent', async () => load.sent > sent + 300 || load.failures.length > 0);
+    };
+    for (let n = 1; n <= count && load.failures.length === 0; n++) {
+      const next = start(`r${n}`, env);
+      await next.until('standby');
+      await enough();
+      const control = await admitted(next);
+      await enough();
+      if (n % 3 > 0) {
+        await control.ask('promote');
+        await old.until('parked');
+        [old] = [next];
+      }
+      control.close();
+      await enough();
+    }
+    return await load.stop();
+  }
+
+  it('loses no POST of a connection of its own, by handovers and by loans that end', async (t) => {
+    const load = await handOver(HANDOVERS, { BUSY_MS: '1' });
+    t.diagnostic(`${load.failures.length} of ${load.sent} lost in ${HANDOVERS} handovers`);
+    assert.deepEqual(load.failures, []);
+    assert.equal(Object.keys(load.byRelease).length, HANDOVERS + 1, 'each release has answered');
+  });
+
+  it('loses some, as a control, when the listener closes without a look at who waits there', async (t) => {
+    const load = await handOver(TRIES, { BUSY_MS: '1', HASTY: '1' });
+    const handovers = Object.keys(load.byRelease).length - 1;
+    t.diagnostic(`${load.failures.length} of ${load.sent} lost in ${handovers} handovers`);
+    assert.ok(load.failures.length > 0, `nothing lost in ${TRIES} handovers: this load is blind`);
+  });
+
+  it('loses no POST when SIGHUP replaces its children', async (t) => {
+    const one = start('r0', { BUSY_MS: '1' });
+    const before = (await one.until('serving')).children.map(({ pid }) => pid);
+    const load = loadSocket(name, LANES);
+    one.process.kill('SIGHUP');
+    await eventually(
+      'both children are new',
+      async () => {
+        const { children } = await one.state();
+        return children.length === 2 && children.every(({ pid, ready }) => ready && !before.includes(pid));
+      },
+      30_000,
+    );
+    const { sent } = load;
+    await eventually('the new ones answer', async () => load.sent > sent + 300);
+    await load.stop();
+    t.diagnostic(`${load.failures.length} of ${load.sent} lost`);
+    assert.deepEqual(load.failures, []);
+  });
+});

@@ -34,7 +34,7 @@ export function checkServices(services: Record<string, Service | null>, settings
       problems.push(`services.${name}.environment needs RELEASE: \${${RELEASE_VARIABLE}:-}`);
     }
   }
-  problems.push(...checkStrategy(services, settings));
+  problems.push(...checkNetwork(services, settings));
   for (const [name, { volumes }] of [
     ...(settings.ctl ? ([[service, app]] as const) : []),
     [pod, services[pod]],
@@ -48,8 +48,8 @@ export function checkServices(services: Record<string, Service | null>, settings
   return problems;
 }
 
-/** What each way of taking over needs. */
-function checkStrategy(
+/** How the app is reached: at the port of the pod, or at an address of its own. */
+function checkNetwork(
   services: Record<string, Service | null>,
   { service, pod, proxy, strategy, ctl }: DeploySettings,
 ): string[] {

@@ -6,8 +6,9 @@ import type { Service } from './services.ts';
 
 /** What the strategies ask of a project, and what they cannot do. docs/strategies.md compares them. */
 
-/** The override file that sets all that `unix` needs. */
+/** The override files that set all that a strategy needs. */
 const UNIX_FILE = 'proxy/strategies/unix.yaml';
+const UPSTREAM_FILE = 'proxy/strategies/upstream.yaml';
 const SOCKET = `unix:${RUN_DIR}/app.sock`;
 
 /** An address as LISTEN and APP_ADDRESS have it. */
@@ -28,7 +29,7 @@ export function variableOf({ environment }: Service, name: string, values: Value
 /** Strategy, the app's address and the proxy's must be of one kind; each problem says what to write. */
 export function checkStrategy(
   services: Record<string, Service | null>,
-  { service, strategy }: DeploySettings,
+  { service, strategy, ctl }: DeploySettings,
   { values, scale }: { values: Values; scale: number | null },
 ): string[] {
   const listen = variableOf(services[service] ?? {}, 'LISTEN', values) ?? '';
@@ -48,7 +49,12 @@ export function checkStrategy(
         ),
     ];
   }
-  if (strategy !== 'unix') return [];
+  if (strategy === 'upstream')
+    return ctl && listen !== 'own'
+      ? [
+          `services.${service}.environment needs LISTEN: own with x-deploy.strategy: upstream (${UPSTREAM_FILE} has all of it)`,
+        ]
+      : [];
   const all = `with x-deploy.strategy: unix (${UNIX_FILE} has all of it)`;
   const wanted = listen.startsWith(`unix:${RUN_DIR}/`) ? listen : SOCKET;
   return [

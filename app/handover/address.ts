@@ -13,6 +13,9 @@ export function socketPathOf(listen: string): string | undefined {
   return scheme === 'unix' && fits ? path : undefined;
 }
 
-/** Whether it is a LISTEN that `socketPathOf` understands; and what to say where not. */
-export const isListen = (text: string): boolean => socketPathOf(text) !== undefined;
-export const LISTEN_HINT = `must be like unix:/run/tasuki/app.sock, its path ${LONGEST} bytes at most`;
+/** HOST and PORT are in a network that no other release shares; the proxy is told which one to go to. */
+export const OWN = 'own';
+
+/** Whether it is a LISTEN that is known; and what to say where not. */
+export const isListen = (text: string): boolean => text === OWN || socketPathOf(text) !== undefined;
+export const LISTEN_HINT = `must be ${OWN}, or like unix:/run/tasuki/app.sock, its path ${LONGEST} bytes at most`;

@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import http from 'node:http';
 import type { BoundSocket } from './bound-socket.ts';
 import { DoorServer } from './door.ts';
-import { onPort, onSocket } from './entrance.ts';
+import { onOwnPort, onPort, onSocket } from './entrance.ts';
 import { Counter } from './figures.ts';
 import { PublicListener } from './listener.ts';
 import { USUAL } from './manner.ts';
@@ -63,7 +63,8 @@ export async function runChild(
 
   const makeStay = ({ path }: { path?: string }, socket?: BoundSocket): Stay => {
     if (options.stay) return options.stay();
-    const entrance = socket && path ? onSocket(socket, path) : onPort(options);
+    const onAddress = options.own ? onOwnPort : onPort;
+    const entrance = socket && path ? onSocket(socket, path) : onAddress(options);
     return new PublicListener(listener, options, counter, entrance);
   };
 

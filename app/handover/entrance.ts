@@ -6,6 +6,8 @@ import { LET_IN_MS } from './door.ts';
 const BACKLOG = 4096;
 /** Before another try where the queue is full. */
 const AGAIN_MS = 10;
+/** Longer than an nginx that has reloaded keeps idle clients (`keepalive_min_timeout`, 5 s), whose requests still come here. */
+const LINGER_MS = 6000;
 
 /** How the server of a child comes by its connections. */
 export interface Entrance {
@@ -25,6 +27,12 @@ export function onPort({ host, port }: { host: string; port: number }): Entrance
       await listening(server, () => server.listen({ host, port, reusePort: true, backlog: BACKLOG })),
     lastIn: async () => {},
   };
+}
+
+/** The same where each release has an address of its own, and the proxy has been told another before this is called. */
+export function onOwnPort(address: { host: string; port: number }): Entrance {
+  // What the proxy has begun before goes by what it knew then.
+  return { ...onPort(address), lastIn: async (ms) => await wait(Math.min(LINGER_MS, ms)) };
 }
 
 /** Listens on a unix socket that the supervisor has bound to `path`, with all other children of this instance. */

@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises';
 import type http from 'node:http';
 import { availableParallelism } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { LISTEN_HINT, socketPathOf } from './address.ts';
+import { isListen, LISTEN_HINT, OWN, socketPathOf } from './address.ts';
 import { runChild } from './child.ts';
 import { CHILD_MARK } from './handle.ts';
 import { describe, HandoverError, type Log, type Recycle, type ServeOptions } from './protocol.ts';
@@ -68,7 +68,7 @@ function fromEnvironment(): ServeOptions & { controlSocket: string } {
   const { PORT, HOST, LISTEN, WEB_CONCURRENCY, RUN_DIR, CONTROL_SOCKET, DRAIN_TIMEOUT_MS } = process.env;
   const { RECYCLE_REQUESTS, RECYCLE_MEMORY_MB, KEEP_UNTIL, STAND_IN } = process.env;
   const socket = LISTEN ? socketPathOf(LISTEN) : undefined;
-  if (LISTEN && !socket) throw new HandoverError('BAD_LISTEN', `LISTEN ${LISTEN_HINT}`);
+  if (LISTEN && !isListen(LISTEN)) throw new HandoverError('BAD_LISTEN', `LISTEN ${LISTEN_HINT}`);
   const keepUntil = new Date(KEEP_UNTIL ?? '');
   const recycle = readRecycle(RECYCLE_REQUESTS, RECYCLE_MEMORY_MB);
   const runDir = RUN_DIR || (existsSync(DEFAULT_RUN_DIR) ? DEFAULT_RUN_DIR : undefined);
@@ -81,6 +81,7 @@ function fromEnvironment(): ServeOptions & { controlSocket: string } {
     ...(!Number.isNaN(keepUntil.getTime()) && { keepUntil }),
     ...(STAND_IN === '1' && { standIn: true }),
     ...(socket && { socket }),
+    ...(LISTEN === OWN && { own: true }),
     ...(runDir && { runDir }),
     ...(recycle && { recycle }),
   };

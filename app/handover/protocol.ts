@@ -108,6 +108,8 @@ export interface ServeOptions {
   host: string;
   /** Listen on a unix socket of this name in place of host and port; the name goes from release to release by rename. */
   socket?: string;
+  /** Host and port are in a network of its own, and the proxy is told who serves. */
+  own?: boolean;
   /** Release id; empty or absent when the deployer did not start this instance. */
   release?: string;
   /** Prefork children, each with a listener of its own. */

@@ -25,7 +25,7 @@ export interface ProjectOptions {
   /** Where its folder is made. */
   parent?: string;
   /** How releases are handed over; default: as shipped. */
-  strategy?: 'unix' | undefined;
+  strategy?: 'unix' | 'upstream' | undefined;
   /** For tests that deploy often and look at other things than drains: those are over sooner. */
   hasty?: boolean;
 }

@@ -42,6 +42,8 @@ export const deploySchema = z.strictObject({
   service: defaultTo(z.string(), 'app'),
   /** The service that owns the network namespace and the published port. */
   pod: defaultTo(z.string(), 'pod'),
+  /** The service through which all requests come, and which is itself handed over by `deploy --service`. */
+  proxy: defaultTo(z.string(), 'proxy'),
   /** Services that take jobs, and are put on the release that serves. */
   workers: defaultTo(z.array(z.string()), []),
   /** Asked on each child's private socket before admission; below 400 is healthy. */

@@ -11,6 +11,7 @@ import type { Engine } from '../engine/docker.ts';
 import type { Instance, Pod } from '../engine/instance.ts';
 import { writtenAt } from '../engine/inside.ts';
 import { DeployError } from '../errors.ts';
+import { observeProxies, type Proxy } from '../proxy/observe.ts';
 import { readEnvFile } from '../store/env-file.ts';
 
 /** One snapshot of what exists. Everything the plan rests on is in here. */
@@ -23,6 +24,8 @@ export interface Observed {
   url: string | null;
   /** The release that `.env` names for `docker compose up`. */
   remembered: string | null;
+  /** Containers of the proxy, oldest first. */
+  proxies: Proxy[];
 }
 
 /** Looks at the engine; changes nothing. */
@@ -30,14 +33,16 @@ export async function observe(engine: Engine, config: Config): Promise<Observed>
   const { project, settings } = config;
   const found = await engine.snapshot(project, settings, INITIAL_RELEASE).catch(explain(engine));
   const pod = found.pod?.running ? found.pod : null;
-  const [instances, record, env] = await Promise.all([
+  const [instances, proxies, record, env] = await Promise.all([
     found.instances(),
+    observeProxies(engine, config),
     pod && readRecord(engine, pod.id),
     readEnvFile(config.envFile),
   ]);
   return {
     record,
     instances,
+    proxies,
     pod: pod && { id: pod.id, imageId: pod.imageId },
     remembered: env[RELEASE_VARIABLE] || null,
     url: settings.url ?? pod?.url ?? null,

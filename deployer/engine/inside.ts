@@ -3,13 +3,13 @@ import { demuxBuffer, nullIf, type Engine } from './docker.ts';
 /** For a command that takes milliseconds. */
 const TIMEOUT_MS = 10_000;
 
-/** Runs a command in a container to its end, with `input` on its standard input; a failure is thrown with what it said. */
+/** Runs a command in a container to its end, with `input` on its standard input, and gives what it said; a failure is thrown with that. */
 export async function runInside(
   { docker }: Engine,
   id: string,
   command: string[],
   input = '',
-): Promise<void> {
+): Promise<string> {
   const streams = { AttachStdin: true, AttachStdout: true, AttachStderr: true };
   const exec = await docker.getContainer(id).exec({ Cmd: command, ...streams });
   const stream = await exec.start({ hijack: true, stdin: true });
@@ -26,6 +26,7 @@ export async function runInside(
   const { ExitCode } = await exec.inspect();
   const said = demuxBuffer(Buffer.concat(chunks)).trim();
   if (ExitCode !== 0) throw new Error(`${command[0]} in the container: exit code ${ExitCode}: ${said}`);
+  return said;
 }
 
 /** When a file in a running container was last written, ISO 8601; null when it is not there. */

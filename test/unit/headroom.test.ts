@@ -78,6 +78,7 @@ const observed = {
   pod: null,
   url: null,
   remembered: 'r1',
+  proxies: [],
 };
 const next = {
   kind: 'deploy',

@@ -33,7 +33,7 @@ export async function createTwin(
     `RELEASE=${release}`,
     ...(parked ? ['STAND_IN=1'] : []),
     ...(until ? [`${KEEP_VARIABLE}=${until.toISOString()}`] : []),
-    ...Object.entries(rehearsal).map(([name, value]) => `${name}=${value}`),
+    ...Object.entries(rehearsal).map(([key, value]) => `${key}=${value}`),
   ];
   const once = command !== undefined || Object.keys(rehearsal).length > 0;
   const isOwn = (entry: string): boolean => OWN.test(entry) || (entry.split('=', 1)[0] ?? '') in rehearsal;

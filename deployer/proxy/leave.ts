@@ -9,6 +9,7 @@ import { socketsOf } from './sockets.ts';
 
 /** Between two looks at one that leaves: each starts a process in it. */
 const LOOK_EVERY_MS = 1000;
+const ALL_ANSWERED = 'it has answered all that it had begun';
 
 /**
  * Sends the signal by which the image says that it ends gracefully. The engine takes it for a wish to stop, and does not start the
@@ -25,24 +26,22 @@ export async function tellToLeave({ engine }: Context, id: string): Promise<void
 export async function leaves(context: Context, { id, name }: Next): Promise<string> {
   const { engine, emit, leaveMs: limit } = context;
   const start = performance.now();
-  const passed = (): number => performance.now() - start;
-  let ended = false;
-  const end = engine
-    .ended(id)
-    .catch(() => null)
-    .then(() => (ended = true)); // gone: it has ended as well
-  while (!ended && passed() < limit) {
-    await Promise.race([end, sleep(Math.min(LOOK_EVERY_MS, limit - passed()), undefined, { ref: false })]);
-    const open = ended ? null : await openIn(context, id);
-    if (open !== null)
-      emit({ type: 'progress', id: `retire:${name}`, text: `${countOf(open, 'connection')} open` });
+  const end = engine.ended(id).then(
+    () => true,
+    () => true, // gone: it has ended as well
+  );
+  for (;;) {
+    const rest = limit - (performance.now() - start);
+    if (await Promise.race([end, sleep(Math.max(0, Math.min(LOOK_EVERY_MS, rest)), false)]))
+      return ALL_ANSWERED;
+    const open = await openIn(context, id);
+    const many = open === null ? 'it cannot be seen how many connections are' : countOf(open, 'connection');
+    if (rest <= 0) {
+      await engine.remove(id, 0);
+      return `${many} cut after ${formatDuration(limit)}`;
+    }
+    if (open !== null) emit({ type: 'progress', id: `retire:${name}`, text: `${many} open` });
   }
-  if (ended) return 'it has answered all that it had begun';
-  const cut = await openIn(context, id);
-  await engine.remove(id, 0);
-  return cut === null
-    ? 'it has answered all that it had begun'
-    : `${countOf(cut, 'connection')} cut after ${formatDuration(limit)}`;
 }
 
 /** Ends a proxy, but never the last one: another must answer first. */

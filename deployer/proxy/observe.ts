@@ -23,7 +23,13 @@ export async function observeProxies(engine: Engine, { project, settings }: Conf
   const several = all.filter(({ visible }) => visible).length > 1;
   return await Promise.all(
     all.map(async ({ id, name, image, imageId, visible, running, status }) => ({
-      ...{ id, name, image, imageId, visible, running, status },
+      id,
+      name,
+      image,
+      imageId,
+      visible,
+      running,
+      status,
       // The only one needs no look: it is what there is.
       listens: running && visible && (!several || (await looked(engine, id))),
     })),

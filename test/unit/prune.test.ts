@@ -183,13 +183,10 @@ describe('what a prune says', () => {
     });
     const instances = [instance('app-1', 'r1'), instance('app-2', 'r2'), instance('parked-r0', 'r0', false)];
     const record = { version: 1 as const, serving: 'r1', known: ['r0'], at: '' };
-    const tidy = planTidy({ record, instances, pod: null, url: null, remembered: 'r1', proxies: [] }, 1);
+    const tidy = planTidy({ record, instances, pod: null, url: null, remembered: 'r1' }, 1);
     assert.equal(describePrune(tidy, [named]), '  retire app-2\n  remove image app:b (r3)');
     assert.equal(describePrune([], []), 'nothing to remove');
-    assert.deepEqual(
-      planTidy({ record: null, instances, pod: null, url: null, remembered: null, proxies: [] }, 1),
-      [],
-    );
+    assert.deepEqual(planTidy({ record: null, instances, pod: null, url: null, remembered: null }, 1), []);
   });
 
   it('after: what went, what that gave back, and what stayed', () => {

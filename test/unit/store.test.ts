@@ -121,7 +121,16 @@ describe('the journal', () => {
   const begin = { type: 'begin', command: 'deploy', project: 'shop', from: 'r1', ...run } as const;
   const start = { type: 'step', id: 'create', title: 'create', status: 'start' } as const;
   const done = { type: 'step', id: 'create', title: 'create', status: 'done', ms: 5 } as const;
-  const end = { type: 'end', command: 'deploy', outcome: 'done', exit: 0, ms: 9, probe: null, report: null, ...run } as const;
+  const end = {
+    type: 'end',
+    command: 'deploy',
+    outcome: 'done',
+    exit: 0,
+    ms: 9,
+    probe: null,
+    report: null,
+    ...run,
+  } as const;
   const file = (): string => join(dir, 'journal.jsonl');
 
   it('of no run, and of a run that came to its end, tells of no interruption', async () => {

@@ -84,9 +84,9 @@ export function ask(url: URL, requestId: string): Promise<Answer> {
 }
 
 async function addresses({ engine, config, url }: Context): Promise<URL[]> {
-  const path = config.settings.probe;
-  const pod = await findPod(engine, config);
-  return [url, ...(pod?.tlsUrl ? [pod.tlsUrl] : [])].map((base) => new URL(path, base));
+  const { probe, url: given } = config.settings;
+  const pod = given ? null : await findPod(engine, config); // a given one may be on another machine
+  return [url, ...(pod?.tlsUrl ? [pod.tlsUrl] : [])].map((base) => new URL(probe, base));
 }
 
 /** One that ends by itself is started again and again by the engine, which is no life either. */

@@ -35,6 +35,8 @@ export const PROXY_HANDLERS: { [Word in ProxyStep['do']]: Handler<Of<Word>> } = 
     undo: async (_step, context) => {
       const { next } = context;
       if (!next) return;
+      const info = await context.engine.inspect(next.id);
+      if (!info || info.RestartCount > 0) return; // it holds no port for long; `proxy-create` ends it
       await tellToLeave(context, next.id); // it may have taken connections
       await leaves(context, next);
     },

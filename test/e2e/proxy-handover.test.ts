@@ -127,6 +127,10 @@ describe('the proxy itself', () => {
             /the app does not answer behind the new proxy, as it does behind the old one: HTTP\/1\.1 50\d/,
           ),
       );
+      const alone = (text: string): string => text.replace(/(STATUS_PORT\}) reuseport;/, '$1;');
+      await withFile(`${TEMPLATES}/60-server.conf.template`, alone, () =>
+        refused(/cannot listen beside the one that serves[^]*Address already in use/),
+      );
       const other = (text: string): string => text.replace('    user: nginx\n', "    user: '33'\n");
       await withFile('compose.yaml', other, () => refused(/error: /));
     });

@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Context } from '../core/context.ts';
 import { within } from '../core/context.ts';
 import { lastWords } from '../core/evidence.ts';
@@ -12,6 +13,8 @@ import type { ProxyStep } from './plan.ts';
 /** Below the ports that the pod's own connections get (ip_local_port_range), above those that anything there listens on. */
 const PORTS: [number, number] = [4000, 8000];
 const ASK_S = 10;
+/** The engine reports an end shortly after it. */
+const END_MS = 1000;
 /** Evidence is what the proxy itself says; its start script may say much before. */
 const LINES = 8;
 
@@ -56,14 +59,12 @@ export async function rehearse({ handover }: Of<'proxy-rehearse'>, context: Cont
       throw await explainEnd(context, twin, code);
     });
     ended.catch(() => {}); // told to who waits
-    const line = await within(
-      context,
-      context.timeoutMs,
-      Promise.race([askFromPod(context, port), ended]),
-      () => new Error('the rehearsal did not end'),
-    );
+    const asked = askFromPod(context, port).catch(() => '');
+    const late = (): Error => new Error('the rehearsal did not end');
+    const line = await within(context, context.timeoutMs, Promise.race([asked, ended]), late);
     const status = Number(/^HTTP\/1\.\d (\d{3})/.exec(line)?.[1] ?? 0);
     if (status >= 200 && status < 500) return `${path} ${status} behind it`;
+    await Promise.race([ended, sleep(END_MS)]); // one that cannot have all its ports listens on some until it gives up
     const now = await ask(new URL(path, context.url), 'rehearsal');
     if (now.problem !== null)
       return `left open: ${path} does not answer behind the old one either (${now.problem})`;

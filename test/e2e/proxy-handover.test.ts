@@ -9,7 +9,7 @@ import { buildReleases, Project } from '../support/project.ts';
 import { buildNextProxy } from '../support/next-proxy.ts';
 import { assertNothingLost, STEADY, underLoad } from '../support/under-load.ts';
 
-const MEGABYTE = 1024 ** 2;
+const BODY = 8000;
 const TEMPLATES = 'proxy/nginx/templates/http';
 
 describe('the proxy itself', () => {
@@ -71,26 +71,24 @@ describe('the proxy itself', () => {
     assert.deepEqual([timeout, notOk], [0, 0]);
     // h2load never sends again: at most the one request of each connection that crossed its GOAWAY.
     assert.ok(errored <= 16, line);
-    assert.equal(succeeded + errored, started);
+    assert.ok(started - succeeded <= 16, line);
   });
 
   it('puts a changed variable and a changed template in use', async () => {
-    const post = async (): Promise<number> =>
-      (await fetch(`${project.url}/echo`, { method: 'POST', body: 'x'.repeat(2 * MEGABYTE) })).status;
-    assert.equal(await post(), 413);
-    await project.setVariable('CLIENT_MAX_BODY_SIZE', '3m');
-    await withFile(
-      `${TEMPLATES}/50-errors.conf.template`,
-      (text) => text.replace('there is nothing here', 'gone'),
-      async () => {
-        await handOver();
-        assert.notEqual(await post(), 413);
-        await project.setVariable('CLIENT_MAX_BODY_SIZE', '1m');
-      },
-    );
-    assert.deepEqual((await proxies()).length, 1);
+    const post = async (): Promise<string> => {
+      const response = await fetch(`${project.url}/echo`, { method: 'POST', body: 'x'.repeat(BODY) });
+      return `${response.status} ${await response.text()}`;
+    };
+    assert.match(await post(), /^200 /);
+    await project.setVariable('CLIENT_MAX_BODY_SIZE', '1k');
+    const changed = (text: string): string => text.replace('the body is too large', 'less, please');
+    await withFile(`${TEMPLATES}/50-errors.conf.template`, changed, async () => {
+      await handOver();
+      assert.match(await post(), /^413 .*less, please/);
+    });
+    await project.setVariable('CLIENT_MAX_BODY_SIZE', '1m');
     await handOver();
-    assert.equal(await post(), 413);
+    assert.match(await post(), /^200 /);
     assert.deepEqual(await project.upChanges(), []);
   });
 

@@ -69,6 +69,7 @@ describe('a project', () => {
     assert.deepEqual(settings, {
       service: 'app',
       pod: 'pod',
+      proxy: 'proxy',
       workers: ['worker'],
       health: '/readyz',
       probe: '/healthz',

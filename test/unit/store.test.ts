@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { readEnvFile, replaceFile, setInEnvFile, setVariables } from '../../deployer/store/env-file.ts';
-import { appendHistory, readHistory, type HistoryEntry } from '../../deployer/store/history.ts';
+import { appendHistory, readHistory, readReleases, type HistoryEntry } from '../../deployer/store/history.ts';
 import { Journal, parseLines, readInterruption } from '../../deployer/store/journal.ts';
 import { stateFolder } from '../../deployer/store/paths.ts';
 
@@ -211,6 +211,12 @@ describe('the history', () => {
     await appendHistory(dir, entry('r1'));
     await appendHistory(dir, entry('r2'));
     assert.deepEqual(await readHistory(dir), [entry('r1'), entry('r2')]);
+  });
+
+  it('has handovers of the proxy in it, which are no releases', async () => {
+    for (const command of ['deploy', 'proxy']) await appendHistory(dir, { ...entry(command), command });
+    assert.equal((await readHistory(dir)).length, 2);
+    assert.deepEqual(await readReleases(dir), [entry('deploy')]);
   });
 
   it('holds every entry when several are added at once', async () => {

@@ -1,5 +1,6 @@
 import type { Config } from '../config.ts';
 import type { Observed } from '../core/observe.ts';
+import { planProxyTidy } from '../proxy/plan.ts';
 import type { Engine } from '../engine/docker.ts';
 import { DeployError, EXIT, type ExitCode } from '../errors.ts';
 import { usage } from '../cli-values.ts';
@@ -16,9 +17,12 @@ export async function handOverProxy(
   { service, image }: { service: string; image?: string | undefined },
 ): Promise<ExitCode> {
   const command = `deploy --service ${service}${image === undefined ? '' : ` --image ${image}`}`;
-  return await change(globals, command, async (_observed: Observed, engine: Engine, config: Config) =>
-    wishOf(await wanted(engine, config, service, image)),
-  );
+  return await change(globals, command, async (observed: Observed, engine: Engine, config: Config) => {
+    // A handover that was killed behind its switch is finished first, and its image written down.
+    const left = planProxyTidy(observed.proxies).find((step) => step.do === 'proxy-remember');
+    const named = config.proxy && { ...config.proxy, ...(left && { image: left.image }) };
+    return wishOf(await wanted(engine, { ...config, proxy: named }, service, image));
+  });
 }
 
 interface Wanted {

@@ -36,6 +36,12 @@ describe('a handover of the proxy that is interrupted', () => {
     return { ...was, exitCode };
   }
 
+  /** The image that does not serve now. */
+  async function other(): Promise<string> {
+    const [one] = await project.containers('proxy');
+    return images.find((image) => image !== one?.image) ?? '';
+  }
+
   /** One proxy runs, of the image that `.env` names, and Compose has nothing to do. */
   async function assertTidy(): Promise<void> {
     const all = await project.containers('proxy');
@@ -49,10 +55,10 @@ describe('a handover of the proxy that is interrupted', () => {
 
   it('by SIGKILL, after each step in turn, leaves a proxy serving and loses nothing, and the next command tidies up', async (t) => {
     const result = await underLoad(project, STEADY, async () => {
-      const { all } = await planOf(project, ['--service', 'proxy', '--image', images[0] ?? '']);
+      const { all } = await planOf(project, ['--service', 'proxy', '--image', await other()]);
       assert.ok(all.includes('leave') && all.length > 6, `a plan must have been read: ${all.join(', ')}`);
       for (let count = 0; count <= all.length; count++) {
-        const { step, ended } = await strike(images[count % 2] ?? '', 'SIGKILL', count);
+        const { step, ended } = await strike(await other(), 'SIGKILL', count);
         const left = await project.containers('proxy');
         const next = [['resume'], ['--service', 'proxy'], ['prune']][count % 3] ?? [];
         const { stdout } = await project.deployOk(...next);
@@ -68,9 +74,9 @@ describe('a handover of the proxy that is interrupted', () => {
   it('by Ctrl-C before the switch undoes all, and behind it finishes', async (t) => {
     const result = await underLoad(project, STEADY, async (load) => {
       await load.until(({ answered }) => answered > 300, 30_000);
-      const { all } = await planOf(project, ['--service', 'proxy', '--image', images[0] ?? '']);
+      const { all } = await planOf(project, ['--service', 'proxy', '--image', await other()]);
       const were = await project.containers('proxy');
-      const [image = ''] = images.filter((one) => one !== were[0]?.image);
+      const image = await other();
       for (const step of ['test', 'confirm']) {
         const { exitCode } = await strike(image, 'SIGINT', all.indexOf(step));
         assert.equal(exitCode, 130, step);

@@ -1,4 +1,5 @@
 import http2, { type ClientHttp2Session } from 'node:http2';
+import https from 'node:https';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ResponseParser } from './load/parser.ts';
@@ -6,6 +7,8 @@ import { ResponseParser } from './load/parser.ts';
 /** Clients who must not notice that the proxy itself is replaced. Each kind counts apart what its protocol allows. */
 
 const ANSWER_MS = 10_000;
+/** A handshake costs both sides a millisecond or two. */
+const HANDSHAKES_EVERY_MS = 20;
 
 /** What a kind of client has seen; nothing but `failed` is a loss. */
 export interface Seen {
@@ -68,6 +71,35 @@ export async function http2Clients(
     };
   };
   await repeat(connections, signal, one);
+  return seen;
+}
+
+/** HTTP/1.1 with TLS, a connection and a whole handshake for each request. */
+export async function freshTlsClients(
+  url: string,
+  { connections, signal }: { connections: number; signal: AbortSignal },
+): Promise<Seen> {
+  const seen = nothing();
+  const options = { agent: false, rejectUnauthorized: false, timeout: ANSWER_MS } as const;
+  const ask = (): Promise<void> =>
+    new Promise((resolve) => {
+      const fail = (why: string): void => (seen.failed.push(why), resolve());
+      const req = https.get(url, options, (res) => {
+        res.once('error', (error) => fail(`${res.statusCode}, then ${error.message}`));
+        res.once('end', () => {
+          if (res.statusCode !== 200) return fail(`status ${res.statusCode}`);
+          seen.answered++;
+          resolve();
+        });
+        res.resume();
+      });
+      req.once('timeout', () => req.destroy(new Error('no answer in time')));
+      req.once('error', (error) => fail(error.message));
+    });
+  await repeat(connections, signal, () => async () => {
+    await ask();
+    await sleep(HANDSHAKES_EVERY_MS);
+  });
   return seen;
 }
 

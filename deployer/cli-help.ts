@@ -37,6 +37,7 @@ Examples:
   deploy --build                 build this folder's Dockerfile and hand over to it
   deploy --image app:v2 --dry-run
   deploy --image app:v2 --hold   stop when it is healthy; look at it, then: deploy admit, or deploy abort
+  deploy --service proxy         hand over the proxy itself: changed templates, variables, or --image nginx:1.31
   deploy rollback                go back to the release before
   deploy status                  what serves, what is parked
 

@@ -32,6 +32,7 @@ interface Deploy {
   hold?: boolean;
   smoke: boolean;
   scale?: AskedScale;
+  service?: string;
 }
 
 /** What the engine takes: an optional registry, lower-case path, tag, digest. */
@@ -48,12 +49,12 @@ export async function parseCli(
 ): Promise<{ flags: Flags; action: Action } | null> {
   let chosen: { flags: Flags; action: Action } | null = null;
   const choose = (action: Action): void => {
-    const { image, build, hold, smoke, scale, ...flags } = program.opts<Flags & Deploy>();
+    const { image, build, hold, smoke, scale, service, ...flags } = program.opts<Flags & Deploy>();
     const [first = ''] = program.args;
-    const deploys = image !== undefined || build || hold || !smoke || scale;
+    const deploys = image !== undefined || build || hold || !smoke || scale || service !== undefined;
     if (deploys && program.commands.some((command) => command.name() === first))
       throw usage(
-        `--image, --build, --hold, --scale and --no-smoke make a deploy, they do not go with "${first}"`,
+        `--image, --build, --hold, --scale, --service and --no-smoke make a deploy, they do not go with "${first}"`,
       );
     chosen = { flags, action };
   };
@@ -69,6 +70,7 @@ export async function parseCli(
     .configureHelp({ optionDescription: (option) => option.description })
     .option('--image <name:tag>', 'the image of the next release')
     .option('--build', 'build the Dockerfile here, tagged by git revision')
+    .option('--service <name>', 'proxy: hand over the proxy itself, with its files as they are now')
     .option('--hold', 'stop before the new release meets its users; deploy admit goes on')
     .addOption(
       new Option(
@@ -127,10 +129,20 @@ export async function parseCli(
         hold = false,
         smoke,
         scale,
+        service,
         canary,
         steps,
         for: ms,
       } = program.opts<Deploy & Flags>();
+      if (image !== undefined && !IMAGE_NAME.test(image))
+        throw usage(`"${image}" is not an image name such as app:v2 (lower case, tag after a colon)`);
+      if (service !== undefined) {
+        if (build || hold || scale || canary || steps || !smoke)
+          throw usage('--service proxy takes --image, and nothing else of what is about releases');
+        return choose(async (globals) =>
+          (await import('./commands/proxy.ts')).handOverProxy(globals, { service, image }),
+        );
+      }
       if (ms !== undefined && !canary && !steps)
         throw usage('--for says how long a share is compared: give --canary or --steps');
       if (hold && scale)
@@ -139,8 +151,6 @@ export async function parseCli(
         throw usage('--image and --build do not go together: give one of them');
       if (image === undefined && !build)
         throw usage('say which image: deploy --image NAME:TAG, or deploy --build');
-      if (image !== undefined && !IMAGE_NAME.test(image))
-        throw usage(`"${image}" is not an image name such as app:v2 (lower case, tag after a colon)`);
       choose(async (globals) =>
         (await import('./commands/deploy.ts')).deploy(globals, { image, build, hold, smoke, scale }),
       );

@@ -5,6 +5,7 @@ import { IMAGE_VARIABLE } from './contract.ts';
 import { DeployError, EXIT } from './errors.ts';
 import { fillIn, namedImages, type Values } from './fill-in.ts';
 import { deploySchema, type DeploySettings } from './schema.ts';
+import { proxyServiceOf, type ProxyService } from './proxy/service.ts';
 import { canSetScale, scaleKeyOf, scaleOf } from './scale.ts';
 import { checkServices, type Service } from './services.ts';
 import { readEnvFile } from './store/env-file.ts';
@@ -42,6 +43,8 @@ export interface Config {
   scaleKey: 'scale' | 'deploy.replicas';
   /** A deploy can change it. */
   canSetScale: boolean;
+  /** Null where the files have none, or it has no image. */
+  proxy: ProxyService | null;
 }
 
 interface ComposeFile {
@@ -104,6 +107,7 @@ export async function loadConfig(options: ProjectOptions): Promise<Config> {
     scale: scale ?? 1,
     scaleKey: scaleKeyOf(app),
     canSetScale: canSetScale(app),
+    proxy: proxyServiceOf(compose.services?.[settings.proxy], env),
     named: namedImages(compose.services ?? {}, [env, ownEnv, {}]),
   };
 }

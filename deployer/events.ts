@@ -15,6 +15,7 @@ export type DeployEvent =
   | { type: 'held'; release: string; link: string; token: string }
   | {
       type: 'end';
+      command: string;
       outcome: Outcome;
       exit: ExitCode;
       release: string;

@@ -34,20 +34,23 @@ export interface Performance {
 /** One run with all that goes along: journal, probe, Ctrl-C, report, prune, last hook. Returns the exit code. */
 export async function perform(performance: Performance): Promise<ExitCode> {
   const { globals, config, engine, observed, folder, wish, options, url } = performance;
-  const from = observed.record?.serving ?? null;
+  const { command, release, image, desired } = wish;
+  const isProxy = desired.kind === 'proxy';
+  // Of the proxy there is an image, and no release.
+  const from = isProxy ? null : (observed.record?.serving ?? null);
   const journal = Journal.begin(folder);
   const account = new Account();
   let switched = false;
   const watchSwitch: Emit = (event) => {
-    if (event.type === 'step' && event.id === 'promote') switched = event.status !== 'failed';
+    if (event.type === 'step' && (event.id === 'promote' || event.id === 'leave'))
+      switched = event.status !== 'failed';
   };
   // The journal first: nobody is told what it does not hold.
   const emit = tee((event) => journal.write(event), watchSwitch, account.note, globals.emit);
   const interrupt = new AbortController();
-  const compared = servingInstances(observed);
+  const compared = isProxy ? [] : servingInstances(observed);
   const state = { config, engine, observed, url, compared, revision: wish.revision ?? '' };
   const context = makeContext(globals, state, emit, interrupt.signal);
-  const { command, release, image, desired } = wish;
   emit({ type: 'begin', command, project: config.project, release, image, from });
   const since = (): number => Math.round(globalThis.performance.now() - performance.start);
   let servingMs: number | null = null;
@@ -72,11 +75,11 @@ export async function perform(performance: Performance): Promise<ExitCode> {
   const report = await account.write(folder, context, { ...wish, from, plan, result, ms, servingMs, probe });
   if (outcome === 'held' && desired.kind === 'deploy')
     emit({ type: 'held', release, link: previewLink(url, desired.token), token: desired.token });
-  if (outcome === 'done' && desired.kind !== 'rollback')
+  if (outcome === 'done' && desired.kind !== 'rollback' && !isProxy)
     await pruneAfter({ engine, config, folder }, emit, interrupt.signal);
   globals.onInterrupt(null);
   await lastHook(globals, wish, context, result, interrupt);
-  emit({ type: 'end', outcome, exit, release, image, ms: since(), probe, report });
+  emit({ type: 'end', command, outcome, exit, release, image, ms: since(), probe, report });
   journal.close();
   return exit;
 }

@@ -48,7 +48,7 @@ export const deploySchema = z.strictObject({
   pod: defaultTo(z.string(), 'pod'),
   /** How the next release takes over from the one that serves: see docs/strategies.md. */
   strategy: defaultTo(z.enum(STRATEGIES), 'reuseport'),
-  /** The service through which users come. */
+  /** The service through which all requests come, and which is itself handed over by `deploy --service`. */
   proxy: defaultTo(z.string(), 'proxy'),
   /** Services that take jobs, and are put on the release that serves. */
   workers: defaultTo(z.array(z.string()), []),

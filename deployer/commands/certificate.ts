@@ -59,7 +59,7 @@ export async function certificate(
   }
   if (pair) {
     const run = `${process.pid}-${randomBytes(6).toString('hex')}`;
-    const inPod = (script: string, input = ''): Promise<void> =>
+    const inPod = (script: string, input = ''): Promise<string> =>
       runInside(engine, pod, ['sh', '-euc', script], input);
     await inPod(putScript(run, Buffer.byteLength(pair.pem)), pair.pem);
     if (!(await isServed(tlsUrl, pair.certificate))) {

@@ -1,7 +1,7 @@
 import { loadConfig } from '../config.ts';
 import { EXIT, type ExitCode } from '../errors.ts';
 import type { Globals } from '../run.ts';
-import { readHistory } from '../store/history.ts';
+import { readReleases } from '../store/history.ts';
 import { statePath } from '../store/paths.ts';
 
 /** What the command line knows: its own description of itself, so that the script cannot fall behind. */
@@ -26,7 +26,7 @@ export async function completion(globals: Globals, shell: Shell, words: Words): 
     return EXIT.done;
   }
   const { project } = await loadConfig(globals);
-  const history = await readHistory(statePath(globals.env, project));
+  const history = await readReleases(statePath(globals.env, project));
   const all = history.flatMap(({ release, from }) => [...(from ? [from] : []), release]);
   for (const release of new Set(all.toReversed())) globals.print(release);
   return EXIT.done;

@@ -5,7 +5,7 @@ import type { Instance } from '../engine/instance.ts';
 import { DeployError, EXIT, type ExitCode } from '../errors.ts';
 import { newReleaseId, newToken } from '../release-id.ts';
 import { change, type Globals, type Wish } from '../run.ts';
-import { readHistory } from '../store/history.ts';
+import { readReleases } from '../store/history.ts';
 
 /** `deploy rollback [release]`: re-admits a parked release; one that is not warm any more is deployed again. */
 export async function rollback(globals: Globals, release: string | undefined): Promise<ExitCode> {
@@ -46,7 +46,7 @@ export async function rollback(globals: Globals, release: string | undefined): P
 
 /** The release before; one that was taken back for doing worse is not meant. */
 async function before({ record }: Observed, folder: string): Promise<string | undefined> {
-  const history = await readHistory(folder);
+  const history = await readReleases(folder);
   const worse = (release: string): boolean =>
     history.findLast((one) => one.release === release)?.outcome === 'returned';
   return record?.known.find((release) => !worse(release));
@@ -59,7 +59,7 @@ function warmInstance(observed: Observed, release: string): Instance | null {
 }
 
 async function again(target: string, folder: string, engine: Engine): Promise<Wish> {
-  const past = pastImage(await readHistory(folder), target);
+  const past = pastImage(await readReleases(folder), target);
   if (!past) {
     throw new DeployError({
       code: 'UNKNOWN_RELEASE',

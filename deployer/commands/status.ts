@@ -62,6 +62,8 @@ export async function status(globals: Globals): Promise<ExitCode> {
   if (serving.some((one) => one.release !== observed.record?.serving)) {
     print('a release serves that the record does not name: a deploy is at work, or one was killed');
   }
+  const proxies = observed.proxies.filter((one) => one.running);
+  if (proxies.length > 1) print(`${proxies.length} proxies run; next: deploy resume`);
   if (instances.some((one) => one.held))
     print('a release is held; next: deploy preview, deploy admit or deploy abort');
   if (serving.some((one) => one.state?.paused)) print('paused: new requests wait; next: deploy resume');

@@ -63,7 +63,10 @@ export class Account {
 async function entryOf(context: Context, ending: Ending): Promise<Omit<HistoryEntry, 'report'>> {
   const { engine, observed, next, performer } = context;
   const { command, release, image, desired, from, result, ms, servingMs, probe } = ending;
-  const before = observed.instances.find((one) => one.release === from);
+  const before =
+    desired.kind === 'proxy'
+      ? observed.proxies.find((one) => one.visible && one.listens)
+      : observed.instances.find((one) => one.release === from);
   // By the container: the name may mean another image by now.
   const found = desired.kind === 'rollback' ? desired.to : 'held' in desired ? desired.held : next;
   const id = found?.imageId;

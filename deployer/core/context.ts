@@ -35,6 +35,8 @@ export interface Context {
   signal: AbortSignal;
   timeoutMs: number;
   drainTimeoutMs: number;
+  /** And of a proxy. */
+  leaveMs: number;
   /** The git revision that `--build` builds. */
   revision: string;
   /** Who does this, for hooks and history. */

@@ -1,5 +1,6 @@
 import { formatDuration } from '../duration.ts';
 import { shortImage } from '../image.ts';
+import { describeProxyStep } from '../proxy/plan.ts';
 import type { Plan, Step } from './plan.ts';
 
 /** The plan as text, one line for each step; what `--dry-run` prints and what tests compare. */
@@ -73,7 +74,7 @@ export function describeStep(step: Step): string {
     case 'hook':
       return `run the hook ${step.hook}`;
     default:
-      return step satisfies never;
+      return describeProxyStep(step);
   }
 }
 

@@ -3,6 +3,7 @@ import type { Engine } from '../engine/docker.ts';
 import { explain, type Globals } from '../run.ts';
 import { Journal, readInterruption } from '../store/journal.ts';
 import { tidyUp } from './execute.ts';
+import { planProxyTidy } from '../proxy/plan.ts';
 import { makeContext } from './make-context.ts';
 import { observe, servingInstances, type Observed } from './observe.ts';
 import { workerSteps, type Step } from './plan.ts';
@@ -14,7 +15,8 @@ import { planTidy, scaleNow } from './tidy.ts';
  */
 export function planFinish(observed: Observed, { settings, scale }: Config, killed: boolean): Step[] {
   const instances = observed.instances.filter((one) => one.held === null);
-  const tidy = planTidy({ ...observed, instances }, scaleNow(observed, scale));
+  const proxy = planProxyTidy(observed.proxies);
+  const tidy = [...proxy, ...planTidy({ ...observed, instances }, scaleNow(observed, scale))];
   const serving = servingInstances(observed).at(-1);
   return killed && serving
     ? [...tidy, ...workerSteps(settings.workers, serving.release, serving.image)]

@@ -6,6 +6,7 @@ import type { Emit } from '../events.ts';
 import { performerOf } from '../performer.ts';
 import { Probe } from '../probe.ts';
 import type { Globals } from '../run.ts';
+import { LEAVE_MS } from '../proxy/kind.ts';
 import type { Context } from './context.ts';
 import { Sessions } from './sessions.ts';
 import type { Observed } from './observe.ts';
@@ -46,6 +47,7 @@ export function makeContext(
     baseline: new Baseline(sessions, compared),
     timeoutMs: globals.timeoutMs ?? settings.timeout,
     drainTimeoutMs: globals.drainTimeoutMs ?? settings['drain-timeout'],
+    leaveMs: Math.min(globals.drainTimeoutMs ?? LEAVE_MS, LEAVE_MS),
     revision,
     performer: performerOf(globals.env),
     env: globals.env,

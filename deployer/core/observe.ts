@@ -12,6 +12,7 @@ import type { Instance, Pod } from '../engine/instance.ts';
 import { Route } from '../engine/route.ts';
 import { writtenAt } from '../engine/inside.ts';
 import { DeployError } from '../errors.ts';
+import { observeProxies, type Proxy } from '../proxy/observe.ts';
 import { readEnvFile } from '../store/env-file.ts';
 
 /** One snapshot of what exists. Everything the plan rests on is in here. */
@@ -26,6 +27,8 @@ export interface Observed {
   url: string | null;
   /** The release that `.env` names for `docker compose up`. */
   remembered: string | null;
+  /** Containers of the proxy, oldest first. */
+  proxies: Proxy[];
 }
 
 /** Looks at the engine; changes nothing. */
@@ -34,8 +37,9 @@ export async function observe(engine: Engine, config: Config): Promise<Observed>
   const found = await engine.snapshot(project, settings, INITIAL_RELEASE).catch(explain(engine));
   const pod = found.pod?.running ? found.pod : null;
   const chooses = settings.strategy === 'upstream';
-  const [instances, record, env, route] = await Promise.all([
+  const [instances, proxies, record, env, route] = await Promise.all([
     found.instances(),
+    observeProxies(engine, config),
     pod && readRecord(engine, pod.id),
     readEnvFile(config.envFile),
     pod && chooses ? new Route(engine, { ...settings, project, pod: pod.id }).read() : [],
@@ -44,6 +48,7 @@ export async function observe(engine: Engine, config: Config): Promise<Observed>
     record: record ?? (settings.ctl ? null : firstRecord(instances)),
     instances,
     route: chooses ? route : null,
+    proxies,
     pod: pod && { id: pod.id, imageId: pod.imageId },
     remembered: env[RELEASE_VARIABLE] || null,
     url: settings.url ?? pod?.url ?? null,

@@ -1,6 +1,7 @@
 import type { Instance } from '../engine/instance.ts';
 import type { HookName } from '../hooks/schema.ts';
 import type { Observed } from './observe.ts';
+import { planProxy, planProxyTidy, type ProxyStep, type ProxyWish } from '../proxy/plan.ts';
 import { admission, confirm, hook, promote, proof, route, standby, steady, watch } from './admission.ts';
 import { retire, settle } from './settle.ts';
 import { planTidy } from './tidy.ts';
@@ -9,7 +10,8 @@ import { planTidy } from './tidy.ts';
  * One step as data: what to do, on what, and why. `core/steps.ts` knows how. `count`: containers of the release; `scale`: of
  * the service in all, as Compose will see them.
  */
-export type Step = { id: string; cause: string } & (
+export type Step = ProxyStep | AppStep;
+type AppStep = { id: string; cause: string } & (
   | { do: 'build'; image: string }
   | { do: 'pull'; image: string }
   | { do: 'create'; release: string; image: string; count: number; scale: number }
@@ -54,7 +56,8 @@ export type Desired =
   | ({ kind: 'deploy'; release: string; image: string } & DeployOptions)
   | { kind: 'rollback'; to: Instance }
   | { kind: 'admit'; held: Instance }
-  | { kind: 'abort'; held: Instance };
+  | { kind: 'abort'; held: Instance }
+  | ProxyWish;
 
 interface DeployOptions {
   build: boolean;
@@ -96,12 +99,14 @@ const NOTHING: Plan = { tidy: [], reversible: [], pivot: null, forward: [], watc
 export function makePlan(desired: Desired, observed: Observed, options: PlanOptions): Plan {
   const serving = observed.record?.serving ?? null;
   const old = observed.instances.filter((one) => one.running && one.release === serving);
+  const left = planProxyTidy(observed.proxies);
+  if (desired.kind === 'proxy') return { tidy: left, ...planProxy(desired, observed.proxies) };
   if (desired.kind === 'rollback') return rollbackPlan(desired.to, old, observed, options);
   if (desired.kind === 'admit') return admitPlan(desired.held, old, observed, options);
   if (desired.kind === 'abort') return { ...NOTHING, forward: [retire(desired.held, 'it is not wanted')] };
 
   const { release, image, token } = desired;
-  const tidy = planTidy(observed, options.scale.now);
+  const tidy = [...left, ...planTidy(observed, options.scale.now)];
   // What stands in Compose's eyes after the tidying: the serving instances, or nothing.
   const visible = observed.instances.filter(
     (one) => one.visible && !tidy.some((s) => targetOf(s) === one.id),

@@ -5,7 +5,7 @@ import { nullIf, type Engine } from '../engine/docker.ts';
 import { imagesInUse, layersSize, listImages, removeImage } from '../engine/images.ts';
 import type { Emit } from '../events.ts';
 import { countOf, formatSize } from '../size.ts';
-import { readHistory } from '../store/history.ts';
+import { readHistory, readReleases } from '../store/history.ts';
 import { describeImage, oldImages, repositoryOf, type OldImage, type PruneFacts } from './prune.ts';
 
 /** What a prune has done. */
@@ -32,7 +32,7 @@ export async function gatherPruneFacts(
 ): Promise<PruneFacts> {
   const images = await listImages(engine); // before the containers: one that is made in between counts
   const [history, others, inUse, named] = await Promise.all([
-    readHistory(folder),
+    readReleases(folder),
     readOthers(folder),
     imagesInUse(engine, gone),
     // 400: `${NAME:?}` and the like, which is no name.

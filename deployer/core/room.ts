@@ -34,7 +34,7 @@ export async function requireRoom(
   desired: Desired,
   options: PlanOptions & { measuring: Promise<Room | null> },
 ): Promise<void> {
-  if (desired.kind === 'rollback' || desired.kind === 'abort') return;
+  if (['rollback', 'abort', 'proxy'].includes(desired.kind)) return;
   const [room, each, image] = await Promise.all([
     options.measuring,
     settings['free-memory'] === false ? 0 : memoryOfServing(engine, observed),

@@ -50,7 +50,7 @@ export async function fitSchema(
   { desired, image }: { desired: { kind: Desired['kind'] }; image: string },
 ): Promise<string | null> {
   const one = servingInstances(observed).at(-1);
-  if (!one || desired.kind === 'abort') return null;
+  if (!one || desired.kind === 'abort' || desired.kind === 'proxy') return null;
   const [next, serving] = await Promise.all([imageFacts(engine, image), imageFacts(engine, one.imageId)]);
   return next && serving && judgeSchemas(next, serving, { next: image, serving: one.image });
 }

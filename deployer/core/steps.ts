@@ -17,10 +17,11 @@ import { othersAreWell, steady } from './steady.ts';
 import { warmUp } from './warm-up.ts';
 import { watch } from './watch.ts';
 import { replaceWorker } from './workers.ts';
+import { PROXY_HANDLERS } from '../proxy/handlers.ts';
 import { readRecord } from './observe.ts';
 import type { Of, Step } from './plan.ts';
 
-interface Handler<S> {
+export interface Handler<S> {
   /** Does the step; may return a detail for the report. */
   run: (step: S, context: Context) => Promise<string | void>;
   /** Takes it back, also when `run` failed halfway. Only reversible steps have one; null: nothing to take back. */
@@ -158,6 +159,8 @@ export const HANDLERS: { [Word in Step['do']]: Handler<Of<Word>> } = {
   canary: { run: canary, undo: null },
 
   watch: { run: watch, undo: null },
+
+  ...PROXY_HANDLERS,
 
   retire: {
     run: async ({ target, id, release }, context) => {

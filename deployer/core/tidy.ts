@@ -5,7 +5,7 @@ import type { Step } from './plan.ts';
 import { settle } from './settle.ts';
 
 /** What an interrupted run left undone after its pivot, or left over before it. Without a record nothing is certain. */
-export function planTidy(observed: Observed, scale: number): Step[] {
+export function planTidy(observed: Omit<Observed, 'proxies'>, scale: number): Step[] {
   const serving = observed.record?.serving ?? null;
   if (serving === null) return [];
   const old = observed.instances.filter((one) => one.running && one.release === serving);
@@ -48,7 +48,7 @@ export function scaleNow(
 }
 
 /** While tidying, the warm previous release is left as it is. */
-function keepWarm(observed: Observed): Instance | null {
+function keepWarm(observed: Pick<Observed, 'record' | 'instances'>): Instance | null {
   const known = observed.record?.known ?? [];
   const warm = observed.instances.filter((one) => one.running && !one.visible && known.includes(one.release));
   return warm.toSorted((a, b) => known.indexOf(a.release) - known.indexOf(b.release))[0] ?? null;

@@ -18,13 +18,23 @@ interface Created {
   scale: number;
 }
 
-/**
- * Lets Compose create one more container of the service, for `release` and `image`. Only Compose knows the labels and
- * the hash by which `docker compose up -d` will later recognise it; the others are left alone (`--no-recreate`).
- */
+/** Lets Compose create containers of a service for `release` and `image`, up to `scale` of them. */
 export async function createContainer(
   config: Config,
   { service = config.settings.service, release, image, scale }: Created,
+  signal?: AbortSignal,
+): Promise<void> {
+  await scaleUp(config, { service, scale }, { [IMAGE_VARIABLE]: image, [RELEASE_VARIABLE]: release }, signal);
+}
+
+/**
+ * Lets Compose create containers of a service, up to `scale` of them; `variables` go before those of `.env`. Only Compose knows the
+ * labels and the hash by which `docker compose up -d` will later recognise them; the others are left alone (`--no-recreate`).
+ */
+export async function scaleUp(
+  config: Config,
+  { service, scale }: { service: string; scale: number },
+  variables: Record<string, string>,
   signal?: AbortSignal,
 ): Promise<void> {
   const args = [
@@ -42,7 +52,7 @@ export async function createContainer(
     await execa(command, [...words, ...projectArgs(config), ...args], {
       cwd: config.directory,
       // Compose lives for a tenth of a second: nothing need be collected before it ends.
-      env: { GOGC: 'off', [IMAGE_VARIABLE]: image, [RELEASE_VARIABLE]: release },
+      env: { GOGC: 'off', ...variables },
       timeout: CREATE_TIMEOUT_MS,
       ...(signal && { cancelSignal: signal }),
       stdin: 'ignore',

@@ -102,6 +102,11 @@ export class Engine {
     return ((await this.docker.getContainer(id).wait()) as { StatusCode: number }).StatusCode;
   }
 
+  /** Sends a signal; nothing to do when it does not run. */
+  async signal(id: string, signal: string): Promise<void> {
+    await this.docker.getContainer(id).kill({ signal }).catch(nullIf(404, 409));
+  }
+
   /** SIGTERM, SIGKILL after `ms`; nothing to do when it does not run. */
   async stop(id: string, ms: number): Promise<void> {
     await this.docker
@@ -131,6 +136,12 @@ export class Engine {
       .logs({ stdout: true, stderr: true, tail: lines })
       .catch(() => Buffer.alloc(0));
     return demuxBuffer(logs).split('\n').filter(Boolean).slice(-lines);
+  }
+
+  /** All that a container wrote since a time, in seconds since 1970, both streams. */
+  async linesSince(id: string, since: number): Promise<string> {
+    const logs = await this.docker.getContainer(id).logs({ stdout: true, stderr: true, since });
+    return demuxBuffer(logs);
   }
 
   /** Runs a command inside a container with its standard streams attached. */

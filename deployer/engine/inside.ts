@@ -3,12 +3,12 @@ import { demuxBuffer, nullIf, type Engine } from './docker.ts';
 /** For a command that takes milliseconds. */
 const TIMEOUT_MS = 10_000;
 
-/** Runs a command in a container to its end, with `input` on its standard input; a failure is thrown with what it said. */
-export async function runInside(engine: Engine, id: string, command: string[], input = ''): Promise<void> {
-  await outputOf(engine, id, command, TIMEOUT_MS, input);
+/** Runs a command in a container to its end, with `input` on its standard input, and gives what it said; a failure is thrown with that. */
+export async function runInside(engine: Engine, id: string, command: string[], input = ''): Promise<string> {
+  return await outputOf(engine, id, command, TIMEOUT_MS, input);
 }
 
-/** The same, for one that may take `timeoutMs`; gives what it wrote. */
+/** The same, for one that may take `timeoutMs`. */
 export async function outputOf(
   { docker }: Engine,
   id: string,

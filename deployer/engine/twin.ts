@@ -10,6 +10,8 @@ export interface Purpose {
   parked?: { until: Date | null };
   /** Does this once, and nothing else. */
   command?: string[];
+  /** Runs beside the others for a moment, with these variables in place of its own. */
+  rehearsal?: Record<string, string>;
 }
 
 /** What the deployer decides on a twin, and so must not be taken over from the container it is made of. */
@@ -24,29 +26,33 @@ export async function createTwin(
   of: Docker.ContainerInspectInfo,
   name: string,
   release: string,
-  { held, parked, command }: Purpose,
+  { held, parked, command, rehearsal = {} }: Purpose,
 ): Promise<string> {
   const until = parked?.until;
   const own = [
     `RELEASE=${release}`,
     ...(parked ? ['STAND_IN=1'] : []),
     ...(until ? [`${KEEP_VARIABLE}=${until.toISOString()}`] : []),
+    ...Object.entries(rehearsal).map(([key, value]) => `${key}=${value}`),
   ];
+  const once = command !== undefined || Object.keys(rehearsal).length > 0;
+  const isOwn = (entry: string): boolean => OWN.test(entry) || (entry.split('=', 1)[0] ?? '') in rehearsal;
   const container = await docker.createContainer({
     ...of.Config,
     name,
     // The pod owns these; the engine refuses them beside a shared namespace.
     Hostname: '',
     ExposedPorts: {},
-    Env: [...(of.Config.Env ?? []).filter((entry) => !OWN.test(entry)), ...own],
+    Env: [...(of.Config.Env ?? []).filter((entry) => !isOwn(entry)), ...own],
     Labels: { ...of.Config.Labels, [ONE_OFF_LABEL]: 'True', ...(held && { [HELD_LABEL]: held }) },
     HostConfig: {
       ...of.HostConfig,
       ...(until && { RestartPolicy: { Name: 'on-failure' } }), // it ends by itself, and the engine lets it
-      ...(command && { RestartPolicy: { Name: 'no' } }),
+      ...(once && { RestartPolicy: { Name: 'no' } }),
     },
-    NetworkingConfig: { EndpointsConfig: networksOf(of, command ? null : release) },
-    ...(command && { Cmd: command, Healthcheck: { Test: ['NONE'] } }),
+    NetworkingConfig: { EndpointsConfig: networksOf(of, once ? null : release) },
+    ...(command && { Cmd: command }),
+    ...(once && { Healthcheck: { Test: ['NONE'] } }),
   });
   return container.id;
 }

@@ -17,9 +17,9 @@ export function waitedFor(configured: HooksSettings, command: string): HookName[
   return (WAITED_FOR[command] ?? []).filter((name) => configured[name]);
 }
 
-/** The hook that belongs to the end of a run; none where a release is held, or gives up being held. */
+/** The hook that belongs to the end of a run; none where a release is held, or gives up being held, or the proxy is handed over. */
 export function lastOf(command: string, outcome: Outcome): HookName | null {
-  if (outcome === 'held' || outcome === 'aborted') return null;
+  if (outcome === 'held' || outcome === 'aborted' || command === 'proxy') return null;
   if (outcome !== 'done') return 'on-failure';
   return command === 'rollback' ? 'on-rollback' : 'post-deploy';
 }

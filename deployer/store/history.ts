@@ -36,6 +36,9 @@ export interface HistoryEntry {
 
 const FILE = 'history.jsonl';
 
+/** The command of a handover of the proxy, which is no release of the app. */
+export const PROXY_COMMAND = 'proxy';
+
 /** Lines of earlier versions know less. */
 const UNKNOWN = {
   imageId: null,
@@ -62,6 +65,11 @@ export async function appendHistory(folder: string, entry: HistoryEntry): Promis
 export async function readHistory(folder: string): Promise<HistoryEntry[]> {
   const lines = parseLines<unknown>(await readFile(join(folder, FILE), 'utf8').catch(() => ''));
   return lines.filter(isEntry).map((line) => ({ ...UNKNOWN, ...line }));
+}
+
+/** Those of the app alone, which can be gone back to and whose images grow old. */
+export async function readReleases(folder: string): Promise<HistoryEntry[]> {
+  return (await readHistory(folder)).filter(({ command }) => command !== PROXY_COMMAND);
 }
 
 function isEntry(line: unknown): line is HistoryEntry {

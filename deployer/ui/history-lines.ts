@@ -22,7 +22,7 @@ export function phases(steps: HistoryEntry['steps']): Phase[] {
     const last = sums.at(-1);
     if (last?.name === name) last.ms += ms;
     else sums.push({ name, ms });
-    if (id === 'promote') name = 'after it';
+    if (id === 'promote' || id === 'leave') name = 'after it';
   }
   return sums;
 }

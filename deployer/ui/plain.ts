@@ -1,6 +1,7 @@
 import { formatDuration } from '../duration.ts';
 import { shortImage } from '../image.ts';
 import type { DeployEvent, Emit } from '../events.ts';
+import { PROXY_COMMAND } from '../store/history.ts';
 import { endLine, errorLines, probeLine, stepLine } from './words.ts';
 
 export interface Output {
@@ -26,7 +27,9 @@ export function plainRenderer({ out, err }: Output, { quiet, verbose }: Verbosit
       case 'begin':
         if (!quiet)
           out(
-            `${event.command}: ${shortImage(event.image)} as release ${event.release}${event.from ? `, after ${event.from}` : ''}`,
+            event.command === PROXY_COMMAND
+              ? `${event.command}: ${shortImage(event.image)}, handover ${event.release}`
+              : `${event.command}: ${shortImage(event.image)} as release ${event.release}${event.from ? `, after ${event.from}` : ''}`,
           );
         break;
       case 'notice':

@@ -3,6 +3,7 @@ import { shortImage } from '../image.ts';
 import type { ErrorDetails } from '../errors.ts';
 import type { DeployEvent } from '../events.ts';
 import type { ProbeCount } from '../probe.ts';
+import { PROXY_COMMAND } from '../store/history.ts';
 import type { ReportStep } from '../store/report.ts';
 
 /** The one line that ends every run: what the command's own requests through the proxy saw. */
@@ -37,6 +38,8 @@ export function endLine(event: Extract<DeployEvent, { type: 'end' }>): string {
   const took = formatDuration(event.ms);
   switch (event.outcome) {
     case 'done':
+      if (event.command === PROXY_COMMAND)
+        return `the proxy (${shortImage(event.image)}) is handed over; all done in ${took}`;
       return `release ${event.release} (${shortImage(event.image)}) serves; all done in ${took}`;
     case 'held':
       return `release ${event.release} (${shortImage(event.image)}) is held, nothing changed for your users (${took}); next: deploy admit, or deploy abort`;

@@ -27,7 +27,7 @@ export function observed(
   remembered = serving,
 ): Observed {
   const record = serving === null ? null : { version: 1 as const, serving, known, at: '' };
-  return { record, instances, pod: null, route: null, url: null, remembered };
+  return { record, instances, pod: null, route: null, url: null, remembered, proxies: [] };
 }
 export const next = {
   kind: 'deploy' as const,

@@ -79,6 +79,7 @@ const observed = {
   url: null,
   route: null,
   remembered: 'r1',
+  proxies: [],
 };
 const next = {
   kind: 'deploy',

@@ -30,5 +30,7 @@ describe('the hooks of a run', () => {
     assert.equal(lastOf('admit', 'returned'), 'on-failure');
     assert.equal(lastOf('hold', 'held'), null);
     assert.equal(lastOf('abort', 'aborted'), null);
+    assert.equal(lastOf('proxy', 'done'), null);
+    assert.equal(lastOf('proxy', 'failed'), null);
   });
 });

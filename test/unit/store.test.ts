@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { readEnvFile, replaceFile, setInEnvFile, setVariables } from '../../deployer/store/env-file.ts';
-import { appendHistory, readHistory, type HistoryEntry } from '../../deployer/store/history.ts';
+import { appendHistory, readHistory, readReleases, type HistoryEntry } from '../../deployer/store/history.ts';
 import { Journal, parseLines, readInterruption } from '../../deployer/store/journal.ts';
 import { stateFolder } from '../../deployer/store/paths.ts';
 
@@ -121,7 +121,16 @@ describe('the journal', () => {
   const begin = { type: 'begin', command: 'deploy', project: 'shop', from: 'r1', ...run } as const;
   const start = { type: 'step', id: 'create', title: 'create', status: 'start' } as const;
   const done = { type: 'step', id: 'create', title: 'create', status: 'done', ms: 5 } as const;
-  const end = { type: 'end', outcome: 'done', exit: 0, ms: 9, probe: null, report: null, ...run } as const;
+  const end = {
+    type: 'end',
+    command: 'deploy',
+    outcome: 'done',
+    exit: 0,
+    ms: 9,
+    probe: null,
+    report: null,
+    ...run,
+  } as const;
   const file = (): string => join(dir, 'journal.jsonl');
 
   it('of no run, and of a run that came to its end, tells of no interruption', async () => {
@@ -202,6 +211,12 @@ describe('the history', () => {
     await appendHistory(dir, entry('r1'));
     await appendHistory(dir, entry('r2'));
     assert.deepEqual(await readHistory(dir), [entry('r1'), entry('r2')]);
+  });
+
+  it('has handovers of the proxy in it, which are no releases', async () => {
+    for (const command of ['deploy', 'proxy']) await appendHistory(dir, { ...entry(command), command });
+    assert.equal((await readHistory(dir)).length, 2);
+    assert.deepEqual(await readReleases(dir), [entry('deploy')]);
   });
 
   it('holds every entry when several are added at once', async () => {

@@ -105,8 +105,8 @@ void test('a second word on the command line is refused', () => {
   assert.match(problemsOf({ DATABASE_URL }, ['web', 'fast']).join(), /unexpected argument "fast"/);
 });
 
-void test('LISTEN is a socket with an absolute path that is not too long, or nothing', () => {
-  for (const LISTEN of ['', 'unix:/run/tasuki/app.sock'])
+void test('LISTEN is "own", a socket with an absolute path that is not too long, or nothing', () => {
+  for (const LISTEN of ['', 'own', 'unix:/run/tasuki/app.sock'])
     assert.doesNotThrow(() => loadConfig({ DATABASE_URL, LISTEN }));
   for (const LISTEN of [
     'unix:app.sock',
@@ -117,6 +117,6 @@ void test('LISTEN is a socket with an absolute path that is not too long, or not
   ])
     assert.match(
       problemsOf({ DATABASE_URL, LISTEN }).join(),
-      /^LISTEN must be like unix:\/run\/tasuki\/app\.sock/,
+      /^LISTEN must be own, or like unix:\/run\/tasuki\/app\.sock/,
     );
 });

@@ -36,6 +36,10 @@ describe('where releases are handed over by the name of a socket', () => {
     const early = await project.deploy('--image', V3);
     assert.equal(early.exitCode, 1, 'the one that serves is still on the port');
     assert.match(early.stderr, /would listen on unix:\S+, the old one listens on 127\.0\.0\.1:3000/);
+    assert.match(
+      early.stderr,
+      /next: {2}put what serves on the strategy of compose\.yaml first: docker compose up -d/,
+    );
     await project.compose('up', '-d', '--wait', '--no-build');
     assert.equal((await project.untilAnswering(BACK_MS)).release, serving);
     assert.match((await project.deploy('doctor')).stdout, /fail +instances listen on different addresses/);

@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import net from 'node:net';
 import { createInterface } from 'node:readline';
 import { MAX_SOCKETS } from './manner.ts';
-import { inUse } from './door.ts';
+import { isListened } from './names.ts';
 import { describe, HandoverError } from './protocol.ts';
 import type { Supervisor } from './supervisor.ts';
 
@@ -27,7 +27,7 @@ interface Request {
 
 /** Opens the control socket: lines of JSON, as docs/contract.md describes. Refuses a socket that is in use. */
 export async function openControl(path: string, supervisor: Supervisor): Promise<net.Server> {
-  if (await inUse(path)) {
+  if (await isListened({ path })) {
     throw new HandoverError(
       'CONTROL_IN_USE',
       `${path} belongs to a running instance; set CONTROL_SOCKET to another`,

@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import http from 'node:http';
-import net from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Children } from './children.ts';
 import type { Child } from './handle.ts';
@@ -112,13 +111,4 @@ export class DoorServer {
     await new Promise((resolve) => server.close(resolve));
     clearTimeout(late);
   }
-}
-
-/** Whether somebody listens on a unix socket. */
-export function inUse(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = net.connect(path);
-    socket.once('connect', () => (socket.destroy(), resolve(true)));
-    socket.once('error', () => resolve(false));
-  });
 }

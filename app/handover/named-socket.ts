@@ -78,7 +78,7 @@ export class NamedSocket implements Place {
       await pointAt(this.#standIn, path);
     }
     this.#lent = lent;
-    await pointAt(path, this.#own?.path ?? '');
+    await this.#put();
     this.#watch = setInterval(() => void this.#look(), LOOK_EVERY_MS);
     this.#watch.unref();
     if (!lent) await sweep(path).catch(() => {}); // what is left over harms nobody
@@ -86,6 +86,7 @@ export class NamedSocket implements Place {
 
   async keep(): Promise<void> {
     this.#lent = false;
+    await this.#put(); // one that booted meanwhile and found its record may have taken it
     await rm(this.#before, { force: true });
     await rm(`${this.#standIn}.before`, { force: true });
     await sweep(this.address.path).catch(() => {});
@@ -111,6 +112,13 @@ export class NamedSocket implements Place {
     if (this.#lent) await this.#returnStandIn(path);
     this.#lent = false;
     return () => own.socket.close();
+  }
+
+  /** Puts the own socket under the name. */
+  async #put(): Promise<void> {
+    const own = this.#own?.path ?? '';
+    if (!(await pointAt(this.address.path, own)))
+      throw new HandoverError('NAME_GONE', `${own}, the own name of the socket, has been removed`);
   }
 
   /** Lets who stood in before the loan do so again, unless somebody else has begun to meanwhile. */

@@ -1,6 +1,6 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { inUse } from './door.ts';
+import { isListened } from './names.ts';
 import { HandoverError } from './protocol.ts';
 
 const FOLDER = 'preview';
@@ -19,6 +19,8 @@ export async function previewSocket(runDir: string | undefined, token: unknown):
   // The proxy, another user, goes through the folder to a name that it was told; it cannot read the names.
   await mkdir(folder, { recursive: true, mode: 0o711 });
   const paths = (await readdir(folder)).map((name) => join(folder, name));
-  await Promise.all(paths.map(async (path) => (await inUse(path)) || (await rm(path, { force: true }))));
+  await Promise.all(
+    paths.map(async (path) => (await isListened({ path })) || (await rm(path, { force: true }))),
+  );
   return join(folder, `${token}.sock`);
 }

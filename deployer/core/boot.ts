@@ -3,6 +3,7 @@ import { DeployError } from '../errors.ts';
 import { formatDuration } from '../duration.ts';
 import { RefusedError, type Session } from '../engine/session.ts';
 import { EXIT_GRACE_MS, explainRefusal, failedRelease, falters, within, type Context } from './context.ts';
+import type { Strategy } from '../schema.ts';
 import { wordsOf } from '../strategy.ts';
 import type { Of } from './plan.ts';
 import { isSaturated } from './share.ts';
@@ -161,7 +162,6 @@ async function compareWithServing(context: Context, next: State): Promise<void> 
   const old = serving && (await context.sessions.stateOf(serving.id));
   if (!old) return;
   const [was, is] = [wordsOf(old.listen), wordsOf(next.listen)];
-  const isSocket = 'path' in old.listen;
   if (was !== is) {
     throw await failedRelease(context, {
       code: 'OTHER_ADDRESS',
@@ -170,18 +170,25 @@ async function compareWithServing(context: Context, next: State): Promise<void> 
           ? 'the kernel hands connections over only between listeners of one address'
           : 'the proxy would not find it'
       }`,
-      next: isSocket
-        ? 'let the release take LISTEN from its environment: serve() of tasuki/handover does (docs/contract.md)'
-        : 'let the release take HOST and PORT from its environment; compose.yaml sets them',
+      next: howToAgree(context.config.settings.strategy, old, next),
     });
   }
   if (old.uid !== next.uid) {
     throw await failedRelease(context, {
       code: 'OTHER_UID',
-      what: `the new release runs as uid ${next.uid}, the old one as ${old.uid}: the kernel will not ${isSocket ? 'let it have the name of the socket' : 'share the port between them'}`,
+      what: `the new release runs as uid ${next.uid}, the old one as ${old.uid}: the kernel will not ${'path' in old.listen ? 'let it have the name of the socket' : 'share the port between them'}`,
       next: `run it as uid ${old.uid} (USER in the Dockerfile, or user: in compose.yaml)`,
     });
   }
+}
+
+function howToAgree(strategy: Strategy, old: State, next: State): string {
+  const [was, is] = ['path' in old.listen, 'path' in next.listen];
+  if (was !== is && is === (strategy === 'unix'))
+    return 'put what serves on the strategy of compose.yaml first: docker compose up -d (docs/strategies.md)';
+  return strategy === 'unix'
+    ? 'let the release take LISTEN from its environment, as serve() of tasuki/handover does; one from before the change of strategy: deploy its image'
+    : 'let the release take HOST and PORT from its environment; compose.yaml sets them';
 }
 
 function onePort({ listen: a }: State, { listen: b }: State): boolean {

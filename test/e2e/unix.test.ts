@@ -25,11 +25,30 @@ describe('where releases are handed over by the name of a socket', () => {
     await buildReleases('v2', 'v3');
     const kinds = [...BAD_ON_A_SOCKET.map(({ kind }) => kind), 'crashes-when-admitted'];
     await Promise.all(kinds.map((kind) => buildFixture(kind)));
-    project = await Project.up('tasuki-test:v1', { strategy: 'unix', hasty: true });
+    project = await Project.up('tasuki-test:v1', { hasty: true });
     await project.deployOk('--image', V2);
-    await project.deployOk('--image', V3);
   });
   after(async () => await project?.[Symbol.asyncDispose]());
+
+  it('a running stack comes to it by "docker compose up -d" and a deploy; no release goes back to one on the port', async () => {
+    const { serving } = (await project.status()).record!;
+    await project.setVariable('COMPOSE_FILE', 'compose.yaml:proxy/strategies/unix.yaml');
+    const early = await project.deploy('--image', V3);
+    assert.equal(early.exitCode, 1, 'the one that serves is still on the port');
+    assert.match(early.stderr, /would listen on unix:\S+, the old one listens on 127\.0\.0\.1:3000/);
+    assert.match(
+      early.stderr,
+      /next: {2}put what serves on the strategy of compose\.yaml first: docker compose up -d/,
+    );
+    await project.compose('up', '-d', '--wait', '--no-build');
+    assert.equal((await project.untilAnswering(BACK_MS)).release, serving);
+    assert.match((await project.deploy('doctor')).stdout, /fail +instances listen on different addresses/);
+    const back = await project.deploy('rollback');
+    assert.match(back.stderr, /would listen on 127\.0\.0\.1:3000, the old one listens on unix:/);
+    await project.deployOk('--image', V3);
+    await project.deployOk('--image', V2);
+    assert.deepEqual(await project.upChanges(), []);
+  });
 
   it('a bad release is undone and costs no user a request', async (t) => {
     const result = await underLoad(project, STEADY, async (load) => {

@@ -106,6 +106,21 @@ describe('serve() on a unix socket', { timeout: 240_000 }, () => {
     assert.equal((await r2.state()).phase, 'serving');
   });
 
+  it('has the name when it is promoted, also when the one before has been started again during the loan', async () => {
+    const [r1, r2] = await pair();
+    const control = await admitted(r2);
+    r1.process.kill('SIGKILL');
+    await r1.ended();
+    const again = start('r1');
+    await again.until('serving');
+    assert.equal(await answering(), 'r1');
+    await control.ask('promote');
+    assert.equal(await answering(), 'r2');
+    await again.until('parked');
+    assert.equal(await answering(), 'r2');
+    control.close();
+  });
+
   it('gives its place at the door back too when its loan ends', async () => {
     const [r1, r2] = await pair();
     await promote(r2, r1);

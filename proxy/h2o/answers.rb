@@ -67,7 +67,7 @@ class Answers
   end
 
   def page(status, text, id)
-    "<!doctype html><html lang=\"en\"><meta name=\"viewport\" content=\"width=device-width\"><title>#{status}</title>" \
+    "<!doctype html><html lang=\"en\"><meta name=\"viewport\" content=\"width=device-width\"><title>#{status}</title>" +
       "<style>#{STYLE}</style><h1>#{status}</h1><p>#{text}</p><p>Request <code>#{id}</code></p></html>\n"
   end
 end

@@ -15,7 +15,7 @@ bytes() { # 1m, 64k, or a number of bytes
   esac
 }
 
-# h2o writes no header that depends on the request, so each form and lifetime of a static file has a path of its own.
+# h2o adds no header that depends on the request, so each form and lifetime of a static file has a path of its own.
 asset_paths() {
   local lifetime form age
   for lifetime in hashed plain; do
@@ -23,7 +23,13 @@ asset_paths() {
     for form in br zstd gzip identity; do
       echo "$INSIDE/$lifetime/$form:"
       echo "        file.dir: $ASSETS_DIR$([ $form = identity ] || echo "/$form")"
-      echo "        <<: *static"
+      echo "        header.set: 'Cache-Control: $age'"
+      [ $form = identity ] || echo "        header.set: 'Content-Encoding: $form'"
+      echo "        header.set: 'Vary: Accept-Encoding'"
+      echo "        header.set: 'X-Content-Type-Options: nosniff'"
+      echo "        header.set: 'Cross-Origin-Resource-Policy: same-origin'"
+      echo "        header.set: \"Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; sandbox\"" # an SVG opened as a page
+      echo -n '      '
     done
   done
 }

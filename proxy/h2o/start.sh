@@ -45,7 +45,12 @@ case $APP_ADDRESS in
   *) UPSTREAM="http://$APP_ADDRESS/" ;;
 esac
 ASSET_PATHS=$(asset_paths)
-export INSIDE THREADS BODY_BYTES KEEPALIVE_MS UPSTREAM ASSET_PATHS
+# Only where the ports are the usual ones: browsers would ask every other port of this name for TLS.
+HSTS='# no HTTPS_REDIRECT'
+if [ "$HTTPS_REDIRECT:$PUBLIC_TLS_PORT" = on:443 ]; then
+  HSTS="header.setifempty: 'Strict-Transport-Security: max-age=31536000'"
+fi
+export HSTS INSIDE THREADS BODY_BYTES KEEPALIVE_MS UPSTREAM ASSET_PATHS
 perl -pe 's/\$\{(\w+)\}/$ENV{$1} \/\/ die "$1 is not set\n"/ge' /etc/proxy/h2o.conf.template >/run/proxy/h2o.conf
 h2o -t -c /run/proxy/h2o.conf >/dev/null
 

@@ -80,7 +80,7 @@ void describe('the proxy, with TLS', () => {
     };
     assert.equal(await versionOf('TLSv1.3'), 'TLSv1.3');
     assert.equal(await versionOf('TLSv1.2'), 'TLSv1.2');
-    await assert.rejects(versionOf('TLSv1.1'), /protocol version|alert|EPROTO/i);
+    await assert.rejects(versionOf('TLSv1.1'), /protocol version|alert|EPROTO|disconnected/i);
   });
 
   void test('with HTTPS_REDIRECT=on sends visitors to it, but neither the probe, nor a preview, nor an authority', async () => {

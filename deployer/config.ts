@@ -98,7 +98,7 @@ export async function loadConfig(options: ProjectOptions): Promise<Config> {
     scale: scale ?? 1,
     scaleKey: scaleKeyOf(app),
     canSetScale: canSetScale(app),
-    named: namedImages(compose.services ?? {}, [env, ownEnv, {}]),
+    named: await namedImages(compose.services ?? {}, [env, ownEnv, {}], directory),
   };
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
@@ -12,6 +12,15 @@ import { parseYaml } from '../../deployer/yaml.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const GOOD = await readFile(join(ROOT, 'compose.yaml'), 'utf8');
+
+const PROXIES = Object.fromEntries(
+  await Promise.all(
+    ['nginx', 'h2o'].map(async (name) => {
+      const file = `proxy/${name}/service.yaml`;
+      return [file, await readFile(join(ROOT, file), 'utf8')] as const;
+    }),
+  ),
+);
 
 interface Shape {
   'x-deploy': Record<string, unknown>;
@@ -35,11 +44,14 @@ describe('a project', () => {
     await rm(base, { recursive: true, force: true });
   });
 
-  /** A folder with these files. */
+  /** A folder with these files, and those that the shipped one takes its proxy from. */
   async function folder(files: Record<string, string>, name = `shop${count++}`): Promise<string> {
     const path = join(base, name);
     await mkdir(path, { recursive: true });
-    for (const [file, text] of Object.entries(files)) await writeFile(join(path, file), text);
+    for (const [file, text] of Object.entries({ ...PROXIES, ...files })) {
+      await mkdir(dirname(join(path, file)), { recursive: true });
+      await writeFile(join(path, file), text);
+    }
     return path;
   }
   async function load(
@@ -174,10 +186,11 @@ describe('a project', () => {
 
   it('knows every image that a service may be made of, whatever wins now', async () => {
     const own = GOOD.replace('redis:8.0', '${REDIS_IMAGE:-redis:8.0}');
-    const files = { 'compose.yaml': own, '.env': 'TASUKI_IMAGE=app:v7\n' };
+    const files = { 'compose.yaml': own, '.env': 'TASUKI_IMAGE=app:v7\nPROXY=h2o\n' };
     const { named } = await load(files, { env: { TASUKI_IMAGE: 'app:v9', REDIS_IMAGE: 'redis:9' } });
     const services = ['debian:trixie-slim', 'node:26-trixie-slim', 'nginx:1.30', 'mysql:9.7', 'redis:8.0'];
-    assert.deepEqual(named.toSorted(), [...services, 'app:v1', 'app:v7', 'app:v9', 'redis:9'].toSorted());
+    const others = ['app:v1', 'app:v7', 'app:v9', 'redis:9', 'tasuki-h2o:2.2'];
+    assert.deepEqual(named.toSorted(), [...services, ...others].toSorted());
   });
 
   it('is looked for under the four names of Compose, the first of them first', async () => {

@@ -38,7 +38,7 @@ class Answers
     headers['content-type'] = env['CONTENT_TYPE'] if env['CONTENT_TYPE']
     env.each do |key, value|
       next unless key[0, 5] == 'HTTP_'
-      name = key[5..-1].tr('_', '-').downcase
+      name = key[5..-1].gsub('_', '-').downcase
       headers[name] = value unless NOT_PASSED.include?(name)
     end
     options = { :method => env['REQUEST_METHOD'], :headers => headers }

@@ -9,6 +9,10 @@ import { docker, freePort } from './containers.ts';
 import { commandQuery, type Query } from './ledger.ts';
 import { parseNetstat, type KernelCounters } from './load/kernel.ts';
 import { copyProject } from './project-files.ts';
+import { provideProxy, type ProxyName } from './proxies.ts';
+import type { Status } from './status.ts';
+
+export type { Status } from './status.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const DEPLOY = join(ROOT, 'bin/deploy');
@@ -32,6 +36,8 @@ export interface ProjectOptions {
   parent?: string;
   /** For tests that deploy often and look at other things than drains: those are over sooner. */
   hasty?: boolean;
+  /** Which one is in front; nginx when absent. */
+  proxy?: ProxyName;
 }
 
 /**
@@ -52,8 +58,15 @@ export class Project implements AsyncDisposable {
   /** Copies the files and brings the stack up with `image`. */
   static async up(
     image: string,
-    { variables = {}, edit = (text) => text, parent = tmpdir(), hasty = false }: ProjectOptions = {},
+    {
+      variables = {},
+      edit = (text) => text,
+      parent = tmpdir(),
+      hasty = false,
+      proxy = 'nginx',
+    }: ProjectOptions = {},
   ): Promise<Project> {
+    await provideProxy(proxy);
     const name = `t${process.pid}-${randomBytes(3).toString('hex')}`;
     const folder = await mkdtemp(join(parent, 'tasuki-project-'));
     const port = await freePort();
@@ -62,6 +75,7 @@ export class Project implements AsyncDisposable {
     const own = {
       HTTP_PORT: String(port),
       HTTPS_PORT: '0', // the engine chooses
+      PROXY: proxy,
       TASUKI_IMAGE: image,
       WORKER_IMAGE: image,
       RATE_LIMIT: '1000000000',
@@ -180,7 +194,7 @@ export class Project implements AsyncDisposable {
     return commandQuery(['docker', 'exec', '-i', mysql?.id ?? '', 'sh', '-c', client]);
   }
 
-  /** The pod's address on the project's network: no docker-proxy between the load and nginx. */
+  /** The pod's address on the project's network: no docker-proxy between the load and the proxy. */
   async podAddress(): Promise<string> {
     const [pod] = await this.containers('pod');
     const format = '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}';
@@ -235,21 +249,6 @@ export class Project implements AsyncDisposable {
     const format = '{{.Name}} {{.Id}} {{.State.StartedAt}} {{.State.Status}}';
     return (await docker(['inspect', '--format', format, ...ids.split('\n').filter(Boolean)])).split('\n');
   }
-}
-
-/** What `deploy status --json` prints. */
-export interface Status {
-  record: { serving: string; known: string[] } | null;
-  instances: {
-    id: string;
-    name: string;
-    release: string;
-    visible: boolean;
-    running: boolean;
-    state: { phase: string } | null;
-  }[];
-  lock: unknown;
-  interruption: unknown;
 }
 
 function parseEvents(text: string): Run['events'] {

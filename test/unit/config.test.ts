@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
@@ -12,15 +12,6 @@ import { parseYaml } from '../../deployer/yaml.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const GOOD = await readFile(join(ROOT, 'compose.yaml'), 'utf8');
-
-const PROXIES = Object.fromEntries(
-  await Promise.all(
-    ['nginx', 'h2o'].map(async (name) => {
-      const file = `proxy/${name}/service.yaml`;
-      return [file, await readFile(join(ROOT, file), 'utf8')] as const;
-    }),
-  ),
-);
 
 interface Shape {
   'x-deploy': Record<string, unknown>;
@@ -48,10 +39,8 @@ describe('a project', () => {
   async function folder(files: Record<string, string>, name = `shop${count++}`): Promise<string> {
     const path = join(base, name);
     await mkdir(path, { recursive: true });
-    for (const [file, text] of Object.entries({ ...PROXIES, ...files })) {
-      await mkdir(dirname(join(path, file)), { recursive: true });
-      await writeFile(join(path, file), text);
-    }
+    await cp(join(ROOT, 'proxy'), join(path, 'proxy'), { recursive: true });
+    for (const [file, text] of Object.entries(files)) await writeFile(join(path, file), text);
     return path;
   }
   async function load(

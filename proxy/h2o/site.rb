@@ -41,8 +41,8 @@ class Site < Answers
     seen = token || (env['HTTP_COOKIE'] && COOKIE =~ env['HTTP_COOKIE'] && $1)
     return preview(env, seen, token) if seen
     return maintenance(env) if File.exist?(@page) && path != @probe
-    unless listening?
-      answer = File.exist?(@stand_in) && forward(env, "[unix:#{@stand_in}]", id_of(env))
+    if File.exist?(@stand_in) && !listening?
+      answer = forward(env, "[unix:#{@stand_in}]", id_of(env))
       return answer if answer
     end
     to_app(env)
@@ -130,36 +130,36 @@ class Site < Answers
     File.exist?(path) && File.file?(path) && !File.symlink?(path)
   end
 
-  # What /proc/net/tcp says of a listener at the app's address. Null: it cannot be seen from here.
+  # What the kernel's tables say of a listener at the app's address, in both. Null: it cannot be seen from here.
   def listener(address)
     numbers = /\A(\d+)\.(\d+)\.(\d+)\.(\d+):(\d+)\z/.match(address)
     return nil unless numbers && numbers[1] == '127'
     ip = [4, 3, 2, 1].map { |i| numbers[i].to_i.to_s(16).rjust(2, '0') }.join.upcase
     port = numbers[5].to_i.to_s(16).rjust(4, '0').upcase
-    /\A *\d+: (?:#{ip}|00000000):#{port} \S+ 0A/
+    { '/proc/net/tcp' => /^ *\d+: (?:#{ip}|0{8}):#{port} \S+ 0A/, '/proc/net/tcp6' => /^ *\d+: 0{32}:#{port} \S+ 0A/ }
   end
 
-  # Whether anybody listens at the app's address. h2o tries a connection that is refused nowhere else: that is decided before.
+  # Whether anybody listens at the app's address. h2o sends a connection that is refused nowhere else: that is decided before.
   def listening?
     return true unless @listener
     now = Time.now.to_f
     return @listening if now - @looked < LISTENING_FOR && now >= @looked
     @looked = now
-    @listening = look
+    @listening = @listener.any? { |table, line| listed?(table, line) }
   end
 
-  # Line by line, since the listeners come first, and all there is would be a thousandth of a second.
-  def look
-    table = IO.for_fd(IO.sysopen('/proc/net/tcp'))
-    table.sysread(150)
+  # The listeners come first. To read on costs a thousandth of a second, so it is done in pieces, while there are listeners.
+  def listed?(table, line)
+    file = IO.for_fd(IO.sysopen(table))
+    read = ''
     loop do
-      line = table.sysread(150)
-      return true if @listener =~ line
-      return false unless line[34, 2] == '0A'
+      read << file.sysread(512)
+      return true if line =~ read
+      return false if /^ *\d+: \S+ \S+ 0[1-9B]/ =~ read
     end
   rescue EOFError
     false
   ensure
-    table.close if table
+    file.close if file
   end
 end

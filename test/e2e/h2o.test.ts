@@ -39,8 +39,8 @@ describe('with PROXY=h2o', { timeout: 600_000 }, () => {
   }
 
   it('deploys and rollbacks under saturating load lose no request, do none twice, and leave Compose nothing to do', async (t) => {
-    const before = await proxyContainer();
-    assert.match(before.image, /^tasuki-h2o:/);
+    const first = await proxyContainer();
+    assert.match(first.image, /^tasuki-h2o:/);
     const result = await underLoad(project, SATURATING, async (load) => {
       await load.until((counters) => counters.sent > 1000, 30_000);
       await handOver(project, load, images, HANDOVERS, async () => {
@@ -50,7 +50,7 @@ describe('with PROXY=h2o', { timeout: 600_000 }, () => {
     t.diagnostic(result.judgement.summary);
     assertNothingLost(result, 3000);
     assert.ok(Object.keys(result.report.byRelease).length > HANDOVERS / 2);
-    assert.equal((await proxyContainer()).id, before.id);
+    assert.equal((await proxyContainer()).id, first.id);
   });
 
   it('HUP replaces h2o under load: new connections, kept ones, an idle one and HTTP/2 lose nothing', async (t) => {

@@ -25,7 +25,7 @@ class Site < Answers
   end
 
   def call(env)
-    path = env['PATH_INFO']
+    path = env['SCRIPT_NAME'] + env['PATH_INFO']
     return bad_host(env) unless HOST =~ env['HTTP_HOST']
     token = env['HTTP_X_TASUKI_PREVIEW']
     token = nil unless token && TOKEN =~ token
@@ -35,7 +35,7 @@ class Site < Answers
       return see_other(env, nil) if path == '/.tasuki/preview/off'
     end
     if path[0, 8] == '/assets/'
-      file = asset(env)
+      file = asset(env, path)
       return file if file
     end
     seen = token || (env['HTTP_COOKIE'] && COOKIE =~ env['HTTP_COOKIE'] && $1)
@@ -116,8 +116,8 @@ class Site < Answers
   end
 
   # The smallest form of a static file that the client takes. h2o sends it from a path inside that has its headers.
-  def asset(env)
-    return nil unless %w(GET HEAD).include?(env['REQUEST_METHOD']) && ASSET =~ env['PATH_INFO']
+  def asset(env, path)
+    return nil unless %w(GET HEAD).include?(env['REQUEST_METHOD']) && ASSET =~ path
     name = $1
     accepted = env['HTTP_ACCEPT_ENCODING']
     form, = accepted && FORMS.find { |one, taken| taken =~ accepted && file?("#{@assets}/#{one}/#{name}") }

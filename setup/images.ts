@@ -127,8 +127,9 @@ async function presentImages(context: Context): Promise<Set<string> | null> {
 
 async function describe(context: Context): Promise<string> {
   const built = new Set(await listImages(context, ['--filter', `label=${standInLabel}`]));
-  const standIns = images.filter((image) => built.has(image));
-  const official = images.filter((image) => !built.has(image));
+  const bases = (await neededImages(context)).filter((image) => image !== h2oImage);
+  const standIns = bases.filter((image) => built.has(image));
+  const official = bases.filter((image) => !built.has(image));
   const parts = [
     ...(official.length > 0 ? [`official ${official.join(', ')}`] : []),
     ...(standIns.length > 0 ? [`stand-ins ${standIns.join(', ')}`] : []),

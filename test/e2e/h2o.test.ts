@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { docker, eventually } from '../support/containers.ts';
 import { handOver } from '../support/handovers.ts';
+import { killTheServing } from '../support/kill-serving.ts';
 import { buildReleases, Project } from '../support/project.ts';
 import { Visitors } from '../support/tls-visitors.ts';
 import { assertNothingLost, SATURATING, STEADY, underLoad } from '../support/under-load.ts';
@@ -125,6 +126,17 @@ describe('with PROXY=h2o', { timeout: 600_000 }, () => {
     assert.ok(await project.answering(), 'the probe reaches the app');
     await project.deployOk('maintenance', 'off');
     assert.equal((await ask({ accept: 'text/html' })).status, 200);
+  });
+
+  it('while the release that serves is dead the parked one answers, and nothing is done twice', async (t) => {
+    const { report, judgement } = await killTheServing(project, 1);
+    t.diagnostic(judgement.summary);
+    const parked = Object.values(report.byRelease).map(({ answered }) => answered);
+    assert.ok(parked.length > 1 && Math.min(...parked) > 50, JSON.stringify(report.byRelease));
+    // h2o sends nothing again: also a GET that had been sent to the dead one, or that came in the moment before h2o looked.
+    for (const one of report.failures) assert.match(one.error, /^(http-502|truncated)$/, JSON.stringify(one));
+    assert.ok(report.failed < 50, 'all failures are among those looked at');
+    assert.deepEqual([judgement.duplicated, judgement.missing], [[], []]);
   });
 
   it('the other proxy takes its place and gives it back, and nothing else is touched', async () => {

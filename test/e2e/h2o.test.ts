@@ -133,8 +133,10 @@ describe('with PROXY=h2o', { timeout: 600_000 }, () => {
     t.diagnostic(judgement.summary);
     const answered = Object.values(report.byRelease).filter((one) => one.answered > 50);
     assert.equal(answered.length, 2, JSON.stringify(report.byRelease));
-    // h2o sends nothing again: also a GET that had been sent to the dead one, or that came in the moment before h2o looked.
-    for (const one of report.failures) assert.match(one.error, /^(http-502|truncated|no-ending)$/, JSON.stringify(one));
+    // h2o sends nothing again: also a GET that had been sent to the dead one, or that came in the moment before h2o looked. And a
+    // chunked answer that is cut between two chunks looks whole to it.
+    for (const one of report.failures)
+      assert.match(one.error, /^(http-502|truncated|no-ending)$/, JSON.stringify(one));
     assert.ok(report.failed < 50, 'all failures are among those looked at');
     assert.deepEqual([judgement.duplicated, judgement.missing], [[], []]);
   });

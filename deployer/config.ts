@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { findComposeFiles } from './compose-files.ts';
 import { IMAGE_VARIABLE } from './contract.ts';
 import { DeployError, EXIT } from './errors.ts';
-import { fillIn, namedImages, type Values } from './fill-in.ts';
+import { fillIn, imageOf, namedImages, type Values } from './fill-in.ts';
 import { deploySchema, type DeploySettings } from './schema.ts';
 import { proxyServiceOf, type ProxyService } from './proxy/service.ts';
 import { canSetScale, scaleKeyOf, scaleOf } from './scale.ts';
@@ -107,8 +107,8 @@ export async function loadConfig(options: ProjectOptions): Promise<Config> {
     scale: scale ?? 1,
     scaleKey: scaleKeyOf(app),
     canSetScale: canSetScale(app),
-    proxy: proxyServiceOf(compose.services?.[settings.proxy], env),
-    named: namedImages(compose.services ?? {}, [env, ownEnv, {}]),
+    proxy: proxyServiceOf({ image: await imageOf(compose.services?.[settings.proxy], env, directory) }, env),
+    named: await namedImages(compose.services ?? {}, [env, ownEnv, {}], directory),
   };
 }
 

@@ -49,12 +49,17 @@ export function checkStrategy(
         ),
     ];
   }
-  if (strategy === 'upstream')
-    return ctl && listen !== 'own'
-      ? [
-          `services.${service}.environment needs LISTEN: own with x-deploy.strategy: upstream (${UPSTREAM_FILE} has all of it)`,
-        ]
-      : [];
+  if (strategy === 'upstream') {
+    const need = `with x-deploy.strategy: upstream (${UPSTREAM_FILE} has all of it)`;
+    return [
+      ...(ctl && listen !== 'own' ? [`services.${service}.environment needs LISTEN: own ${need}`] : []),
+      ...(values.PROXY === 'h2o'
+        ? [
+            'PROXY is h2o, which cannot be told of another address while it runs: take it out, or x-deploy.strategy: upstream',
+          ]
+        : []),
+    ];
+  }
   const all = `with x-deploy.strategy: unix (${UNIX_FILE} has all of it)`;
   const wanted = listen.startsWith(`unix:${RUN_DIR}/`) ? listen : SOCKET;
   return [

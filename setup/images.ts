@@ -1,17 +1,28 @@
 import { SetupError } from './errors.ts';
 import { capture, run } from './run.ts';
-import { buildStandIns } from './stand-ins.ts';
+import { readStack } from './compose.ts';
+import { buildH2o, buildStandIns } from './stand-ins.ts';
 import type { Context, Finding, Output, Step } from './step.ts';
 
-/** The images that compose.yaml and the Dockerfile use. A test compares this list with both. */
-export const images = [
+export type ImageName =
+  | 'debian:trixie-slim'
+  | 'debian:bookworm-slim'
+  | 'node:26-trixie-slim'
+  | 'nginx:1.30'
+  | 'redis:8.0'
+  | 'mysql:9.7';
+
+/** The images that compose.yaml, nginx's service.yaml and the Dockerfile use. A test compares this list with them. */
+export const images: readonly ImageName[] = [
   'debian:trixie-slim',
   'node:26-trixie-slim',
   'nginx:1.30',
   'redis:8.0',
   'mysql:9.7',
-] as const;
-export type ImageName = (typeof images)[number];
+];
+/** What h2o's image is built from: only where PROXY=h2o asks for it, and for the tests. */
+export const h2oBase = 'debian:bookworm-slim';
+export const h2oImage = 'tasuki-h2o:2.2';
 
 /** What every image that is built here instead of pulled carries. */
 export const standInLabel = 'tasuki.stand-in=1';
@@ -40,7 +51,7 @@ export const imagesStep: Step = {
         text: `pull what is missing of ${images.join(', ')}, or build it where no registry answers`,
       };
     }
-    const missing = images.filter((image) => !present.has(image));
+    const missing = (await neededImages(context)).filter((image) => !present.has(image));
     if (missing.length === 0) return { done: true, text: await describe(context) };
     return {
       done: false,
@@ -49,9 +60,11 @@ export const imagesStep: Step = {
   },
   async act(context, output): Promise<string> {
     const present = (await presentImages(context)) ?? new Set();
-    const wanted = images.filter(
-      (image) => chooseOrigin({ present: present.has(image), pulled: 'not tried' }) === 'pull',
-    );
+    const needed = await neededImages(context);
+    const wanted = needed.filter(
+      (image) =>
+        image !== h2oImage && chooseOrigin({ present: present.has(image), pulled: 'not tried' }) === 'pull',
+    ) as ImageName[];
     const failures = await pullAll(wanted, context, output);
     const unpulled = wanted.filter((image) => failures.has(image));
     if (unpulled.length > 0) {
@@ -61,8 +74,9 @@ export const imagesStep: Step = {
       );
       await buildStandIns(unpulled, context, output);
     }
+    if (needed.includes(h2oImage)) await buildH2o(h2oImage, context, output);
     const still = await presentImages(context);
-    const lost = images.filter((image) => !still?.has(image));
+    const lost = needed.filter((image) => !still?.has(image));
     if (lost.length > 0) {
       throw new SetupError(`These images are still missing: ${lost.join(', ')}`, {
         next: 'start again; then `docker images`.',
@@ -71,6 +85,13 @@ export const imagesStep: Step = {
     return describe(context);
   },
 };
+
+/** Those of every stack, and h2o's where this one has it. */
+async function neededImages(context: Context): Promise<(ImageName | typeof h2oImage)[]> {
+  const stack = context.everyProxy ? null : await readStack(context).catch(() => null); // without Docker there is no stack
+  const withH2o = context.everyProxy || stack?.images.includes(h2oImage);
+  return withH2o ? [...images, h2oBase, h2oImage] : [...images];
+}
 
 /** Pulls at the same time; returns the reason for each image that could not be pulled. */
 async function pullAll(
@@ -106,8 +127,9 @@ async function presentImages(context: Context): Promise<Set<string> | null> {
 
 async function describe(context: Context): Promise<string> {
   const built = new Set(await listImages(context, ['--filter', `label=${standInLabel}`]));
-  const standIns = images.filter((image) => built.has(image));
-  const official = images.filter((image) => !built.has(image));
+  const bases = (await neededImages(context)).filter((image) => image !== h2oImage);
+  const standIns = bases.filter((image) => built.has(image));
+  const official = bases.filter((image) => !built.has(image));
   const parts = [
     ...(official.length > 0 ? [`official ${official.join(', ')}`] : []),
     ...(standIns.length > 0 ? [`stand-ins ${standIns.join(', ')}`] : []),

@@ -41,7 +41,12 @@ async function main(): Promise<number> {
     // Stays registered: execa ends the process on a signal that nobody else listens for. The second one ends it here.
     process.on(name, () => (interrupt.signal.aborted ? process.exit(130) : interrupt.abort(new Error(name))));
   }
-  const context: Context = { root: dirname(import.meta.dirname), env: process.env, signal: interrupt.signal };
+  const context: Context = {
+    root: dirname(import.meta.dirname),
+    env: process.env,
+    signal: interrupt.signal,
+    everyProxy: flags['only-prepare'],
+  };
   const prepare = [engineStep, imagesStep];
   const steps = flags['only-prepare'] ? prepare : [...prepare, appImageStep, stackStep];
   try {

@@ -13,8 +13,17 @@ const certificates = '/etc/ssl/certs/ca-certificates.crt';
 const sidImage = 'tasuki-stand-in:sid';
 const buildMinutes = 20 * 60_000;
 
-/** Where each stand-in's Dockerfile is, and from which base it is built. */
-const recipes: Record<Exclude<ImageName, 'debian:trixie-slim'>, { folder: string; base: string }> = {
+/** Those that are a bare suite of Debian. */
+const suites = {
+  'debian:trixie-slim': 'trixie',
+  'debian:bookworm-slim': 'bookworm',
+  [sidImage]: 'sid',
+} as const;
+type BaseName = keyof typeof suites;
+const isBase = (tag: string): tag is BaseName => tag in suites;
+
+/** Where each other stand-in's Dockerfile is, and from which base it is built. */
+const recipes: Record<Exclude<ImageName, BaseName>, { folder: string; base: BaseName }> = {
   'node:26-trixie-slim': { folder: 'node', base: 'debian:trixie-slim' },
   'nginx:1.30': { folder: 'nginx', base: sidImage },
   'redis:8.0': { folder: 'redis', base: sidImage },
@@ -26,14 +35,12 @@ export function planStandIns(
   wanted: readonly ImageName[],
   present: ReadonlySet<string>,
 ): { bases: { suite: string; tag: string }[]; builds: { tag: ImageName; folder: string; base: string }[] } {
-  const builds = wanted.flatMap((tag) => (tag === 'debian:trixie-slim' ? [] : [{ tag, ...recipes[tag] }]));
-  const needed = new Set<string>([
-    ...wanted.filter((tag) => tag === 'debian:trixie-slim'),
+  const builds = wanted.flatMap((tag) => (isBase(tag) ? [] : [{ tag, ...recipes[tag] }]));
+  const needed = new Set<BaseName>([
+    ...wanted.filter((tag) => isBase(tag)),
     ...builds.map(({ base }) => base),
   ]);
-  const bases = [...needed]
-    .filter((tag) => !present.has(tag))
-    .map((tag) => ({ suite: tag === sidImage ? 'sid' : 'trixie', tag }));
+  const bases = [...needed].filter((tag) => !present.has(tag)).map((tag) => ({ suite: suites[tag], tag }));
   return { bases, builds };
 }
 
@@ -47,7 +54,7 @@ export async function buildStandIns(
   output: Output,
   rename: (tag: string) => string = (tag) => tag,
 ): Promise<void> {
-  const candidates = ['debian:trixie-slim', sidImage];
+  const candidates = Object.keys(suites);
   const there = await Promise.all(candidates.map(async (tag) => isPresent(rename(tag), context)));
   const plan = planStandIns(wanted, new Set(candidates.filter((_, index) => there[index])));
   if (plan.bases.length > 0) await prepareBootstrap(context, output);
@@ -96,6 +103,17 @@ async function buildStandIn(
     await cp(source, directory, { recursive: true });
     await addNode(directory, context, options);
     await dockerBuild(directory, tag, { BASE: base, NODE_VERSION: process.versions.node }, context, options);
+  });
+}
+
+/** Builds the image of h2o from its folder; what the engine has built before it takes from its cache. */
+export async function buildH2o(tag: string, context: Context, output: Output): Promise<void> {
+  await dockerBuild(join(context.root, 'proxy/h2o'), tag, {}, context, {
+    what: `Building ${tag}`,
+    next: 'read the lines above; container builds must reach the package sources of this machine. Then start again.',
+    timeoutMs: buildMinutes,
+    signal: context.signal,
+    onLine: (line) => output.progress(`${tag}: ${line.replace(/^#\d+ (?:[\d.]+ )?/, '')}`),
   });
 }
 

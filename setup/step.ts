@@ -3,6 +3,8 @@ export interface Context {
   root: string;
   env: NodeJS.ProcessEnv;
   signal: AbortSignal;
+  /** For the tests: what each proxy needs, whichever this stack has. */
+  everyProxy?: boolean;
 }
 
 /** How a step tells what it is doing. */

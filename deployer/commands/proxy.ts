@@ -25,6 +25,9 @@ export async function handOverProxy(
   });
 }
 
+/** The image of proxy/h2o. */
+const H2O = 'tasuki-h2o:';
+
 interface Wanted {
   image: string;
   pull: boolean;
@@ -58,6 +61,14 @@ async function wanted(
       what: `services.${service} is missing, or has no image (x-deploy.proxy names it)`,
       subject: files.join(', '),
       next: 'take the service from the compose.yaml of this project, or name yours in x-deploy.proxy',
+    });
+  }
+  if (proxy.image.startsWith(H2O)) {
+    throw new DeployError({
+      code: 'PROXY_RELOADS_ITSELF',
+      exit: EXIT.usage,
+      what: `${proxy.image} is replaced within its container, which keeps its listening sockets`,
+      next: `docker compose kill -s HUP ${service}   loses no request; another version is built with: docker compose build ${service}`,
     });
   }
   const image = asked ?? proxy.image;

@@ -7,8 +7,8 @@
 # ends when nothing here can go to that release any more.
 set -uo pipefail
 
-servers=/run/nginx/servers.conf
-releases=/run/nginx/releases.conf
+servers=/run/proxy/servers.conf
+releases=/run/proxy/releases.conf
 list="$RUN_DIR/upstream"
 port="${APP_ADDRESS##*:}"
 
@@ -43,7 +43,7 @@ server $APP_ADDRESS max_fails=0;" # twice: a new connection that fails is tried 
       done
       [ -z "$found" ] || rank=' backup'
     done
-    [ -n "$found" ] || lines='server unix:/run/nginx/nobody.sock;' # nobody yet: 502, or the stand-in
+    [ -n "$found" ] || lines='server unix:/run/proxy/nobody.sock;' # nobody yet: 502, or the stand-in
   fi
   local changed=1
   put "$servers" "# Made by 13-upstream.sh.

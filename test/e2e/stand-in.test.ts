@@ -1,36 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { docker, eventually } from '../support/containers.ts';
+import { killTheServing } from '../support/kill-serving.ts';
 import { buildReleases, Project } from '../support/project.ts';
-import { serving } from '../support/steps.ts';
-import { STEADY, underLoad, type LoadResult } from '../support/under-load.ts';
 
 const KILLS = 3;
-const BACK_MS = 30_000;
-
-/** Process 1 of the instance that serves, as the host numbers it. */
-async function servingProcess(project: Project): Promise<number> {
-  const { instances, record } = await project.status();
-  const one = instances.find(({ visible, release }) => visible && release === record?.serving);
-  return Number(await docker(['inspect', '--format', '{{.State.Pid}}', one?.id ?? '']));
-}
-
-/** Kills the whole instance that serves, so many times, under load; each time waits until it serves again. */
-async function killTheServing(project: Project): Promise<LoadResult> {
-  return await underLoad(project, STEADY, async (load) => {
-    for (let n = 0; n < KILLS; n++) {
-      const { answered } = await load.counters();
-      await load.until((counters) => counters.answered > answered + 300, BACK_MS);
-      process.kill(await servingProcess(project), 'SIGKILL'); // `docker kill` would count as a stop by hand
-      const record = (await project.status()).record?.serving ?? '';
-      await eventually(
-        'it serves again',
-        async () => serving(await project.status()).includes(record),
-        BACK_MS,
-      );
-    }
-  });
-}
 
 describe('while the release that serves is dead', () => {
   let project: Project;
@@ -42,7 +15,7 @@ describe('while the release that serves is dead', () => {
   after(async () => await project?.[Symbol.asyncDispose]());
 
   it('the parked one answers until it is back, and only what had been sent to the dead one can fail', async (t) => {
-    const { report, judgement } = await killTheServing(project);
+    const { report, judgement } = await killTheServing(project, KILLS);
     t.diagnostic(judgement.summary);
     t.diagnostic(`the parked release answered ${report.byRelease['initial']?.answered ?? 0}`);
     assert.ok((report.byRelease['initial']?.answered ?? 0) > 50, 'it must have answered');
@@ -57,7 +30,7 @@ describe('while the release that serves is dead', () => {
 
   it('(control) without a parked one everybody waits for the engine, and is told so', async (t) => {
     await project.deployOk('--image', 'tasuki-test:v1', '--no-park');
-    const { report, judgement } = await killTheServing(project);
+    const { report, judgement } = await killTheServing(project, KILLS);
     t.diagnostic(judgement.summary);
     assert.ok((report.byKind['home']?.failed ?? 0) > 10, 'pages must have failed');
     assert.deepEqual([judgement.duplicated, judgement.missing], [[], []]);

@@ -3,6 +3,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
+import { provideProxy, type ProxyName } from './proxies.ts';
 
 /** Real containers for integration tests: a Compose project under a name of its own, removed at the end. */
 
@@ -41,6 +42,8 @@ export interface StackOptions {
   services?: string[];
   /** Variables of compose.yaml. */
   env?: Record<string, string>;
+  /** Which one is in front; nginx when absent. */
+  proxy?: ProxyName;
 }
 
 /** `docker <args>`, with a deadline. */
@@ -55,12 +58,18 @@ export async function buildAppImage(): Promise<void> {
 }
 
 /** Starts services of compose.yaml on a free port and waits until they are healthy. */
-export async function startStack({ services = [], env = {} }: StackOptions = {}): Promise<Stack> {
+export async function startStack({
+  services = [],
+  env = {},
+  proxy = 'nginx',
+}: StackOptions = {}): Promise<Stack> {
+  await provideProxy(proxy);
   const project = `test-${process.pid}-${randomBytes(3).toString('hex')}`;
   const port = await freePort();
   const variables = {
     TASUKI_IMAGE: APP_IMAGE,
     TASUKI_RELEASE: '',
+    PROXY: proxy,
     HTTPS_PORT: '0', // the engine chooses
     ...env,
     HTTP_PORT: String(port),

@@ -16,9 +16,14 @@ export async function copyProject(
   await writeFile(join(folder, 'compose.yaml'), edit(brief(compose)));
   for (const part of ['proxy', 'pod']) await cp(join(ROOT, part), join(folder, part), { recursive: true });
   if (!hasty) return;
-  const upstream = join(folder, 'proxy/nginx/templates/http/30-upstream.conf.template');
-  const text = await readFile(upstream, 'utf8');
-  await writeFile(upstream, text.replace('keepalive_timeout 2s;', 'keepalive_timeout 200ms;'));
+  const changes = [
+    ['nginx/templates/http/30-upstream.conf.template', 'keepalive_timeout 2s;', 'keepalive_timeout 200ms;'],
+    ['h2o/start.sh', 'KEEPALIVE_MS=2000', 'KEEPALIVE_MS=200'],
+  ] as const;
+  for (const [name, from, to] of changes) {
+    const file = join(folder, 'proxy', name);
+    await writeFile(file, (await readFile(file, 'utf8')).replace(from, to));
+  }
 }
 
 /** Most tests deploy many times: without a watch, and the worker stays as it is. Those of either ask for it. */

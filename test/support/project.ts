@@ -9,6 +9,7 @@ import { commandQuery, type Query } from './ledger.ts';
 import { parseNetstat, type KernelCounters } from './load/kernel.ts';
 import { copyProject } from './project-files.ts';
 import { parseEvents, type Run, type Status } from './project-output.ts';
+import { provideProxy, type ProxyName } from './proxies.ts';
 
 export type { Run, Status } from './project-output.ts';
 
@@ -28,6 +29,8 @@ export interface ProjectOptions {
   strategy?: 'unix' | 'upstream' | undefined;
   /** For tests that deploy often and look at other things than drains: those are over sooner. */
   hasty?: boolean;
+  /** Which one is in front; nginx when absent. */
+  proxy?: ProxyName;
 }
 
 /**
@@ -54,8 +57,10 @@ export class Project implements AsyncDisposable {
       parent = tmpdir(),
       strategy,
       hasty = false,
+      proxy = 'nginx',
     }: ProjectOptions = {},
   ): Promise<Project> {
+    await provideProxy(proxy);
     const name = `t${process.pid}-${randomBytes(3).toString('hex')}`;
     const folder = await mkdtemp(join(parent, 'tasuki-project-'));
     const port = await freePort();
@@ -64,6 +69,7 @@ export class Project implements AsyncDisposable {
     const own = {
       HTTP_PORT: String(port),
       HTTPS_PORT: '0', // the engine chooses
+      PROXY: proxy,
       TASUKI_IMAGE: image,
       WORKER_IMAGE: image,
       RATE_LIMIT: '1000000000',
@@ -183,7 +189,7 @@ export class Project implements AsyncDisposable {
     return commandQuery(['docker', 'exec', '-i', mysql?.id ?? '', 'sh', '-c', client]);
   }
 
-  /** The pod's address on the project's network: no docker-proxy between the load and nginx. */
+  /** The pod's address on the project's network: no docker-proxy between the load and the proxy. */
   async podAddress(): Promise<string> {
     const [pod] = await this.containers('pod');
     const format = '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}';

@@ -38,7 +38,7 @@ export const STEADY: Partial<StartOptions> = {
   slowMs: 2000,
 };
 
-/** Runs `body` under load, straight to the pod's nginx, and compares what clients saw with the ledger. */
+/** Runs `body` under load, straight to the pod's proxy, and compares what clients saw with the ledger. */
 export async function underLoad(
   project: Project,
   options: Partial<StartOptions>,

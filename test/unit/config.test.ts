@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -35,10 +35,11 @@ describe('a project', () => {
     await rm(base, { recursive: true, force: true });
   });
 
-  /** A folder with these files. */
+  /** A folder with these files, and those that the shipped one takes its proxy from. */
   async function folder(files: Record<string, string>, name = `shop${count++}`): Promise<string> {
     const path = join(base, name);
     await mkdir(path, { recursive: true });
+    await cp(join(ROOT, 'proxy'), join(path, 'proxy'), { recursive: true });
     for (const [file, text] of Object.entries(files)) await writeFile(join(path, file), text);
     return path;
   }
@@ -176,10 +177,11 @@ describe('a project', () => {
 
   it('knows every image that a service may be made of, whatever wins now', async () => {
     const own = GOOD.replace('redis:8.0', '${REDIS_IMAGE:-redis:8.0}');
-    const files = { 'compose.yaml': own, '.env': 'TASUKI_IMAGE=app:v7\n' };
+    const files = { 'compose.yaml': own, '.env': 'TASUKI_IMAGE=app:v7\nPROXY=h2o\n' };
     const { named } = await load(files, { env: { TASUKI_IMAGE: 'app:v9', REDIS_IMAGE: 'redis:9' } });
     const services = ['debian:trixie-slim', 'node:26-trixie-slim', 'nginx:1.30', 'mysql:9.7', 'redis:8.0'];
-    assert.deepEqual(named.toSorted(), [...services, 'app:v1', 'app:v7', 'app:v9', 'redis:9'].toSorted());
+    const others = ['app:v1', 'app:v7', 'app:v9', 'redis:9', 'tasuki-h2o:2.2'];
+    assert.deepEqual(named.toSorted(), [...services, ...others].toSorted());
   });
 
   it('is looked for under the four names of Compose, the first of them first', async () => {

@@ -1,7 +1,7 @@
 #!/bin/bash
-# Sees to it that there is a key with its certificate before nginx starts, which would not start without. `deploy certificate`
+# Sees to it that there is a key with its certificate before the proxy starts, which would not start without. `deploy certificate`
 # puts it there. Where none can be read, one of the former is taken, else one is made for trying it: browsers will warn of that.
-# Renamed into place: nginx sees all of it or none.
+# Renamed into place: the proxy sees all of it or none.
 set -euo pipefail
 umask 077
 

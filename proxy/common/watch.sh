@@ -1,13 +1,17 @@
 #!/bin/bash
+<<<<<<< HEAD:proxy/nginx/15-watch.sh
 # Looks once a second for what nginx does not notice by itself.
 #
 # A release's container that has another address: nginx is told, where each release has its own (STRATEGY=upstream).
+=======
+# Looks once a second for two things that neither nginx nor h2o notices by itself.
+>>>>>>> h2o:proxy/common/watch.sh
 #
-# A new certificate: nginx reloads. What is open stays with the workers that it came to, which answer what they have begun and
-# leave; streams and WebSockets are cut after worker_shutdown_timeout. What it cannot use it reports on standard error, and goes on with what it had.
+# A new certificate: the proxy reloads. What is open stays with the process that it came to, which answers what it has begun and
+# leaves. What the proxy cannot use it reports on standard error, and goes on with what it had.
 #
-# A dead network namespace: nginx ends. When the pod's container dies, Docker starts it again with a new namespace, but this
-# one stays in the old: no interface is left but lo, and nothing reaches it any more. Once nginx exits, the restart policy
+# A dead network namespace: the proxy ends. When the pod's container dies, Docker starts it again with a new namespace, but this
+# one stays in the old: no interface is left but lo, and nothing reaches it any more. Once the proxy exits, the restart policy
 # starts it in the new namespace. (/proc/net/dev follows the process's namespace; /sys/class/net shows the one /sys was
 # mounted in.)
 
@@ -22,17 +26,17 @@ has_interface() {
   return 1
 }
 
-# As old as the certificate that nginx knows.
-known=/run/nginx/certificate.known
+# As old as the certificate that the proxy knows.
+known=/run/proxy/certificate.known
 
 reload_for_certificate() {
   [ "$CERTIFICATE_FILE" -nt "$known" ] || [ "$CERTIFICATE_FILE" -ot "$known" ] || return 0
   [ -s "$CERTIFICATE_FILE" ] || return 0 # `-ot` holds for what is not there
-  touch -r "$CERTIFICATE_FILE" "$known" # before nginx reads it: one that comes meanwhile is another reload
+  touch -r "$CERTIFICATE_FILE" "$known" # before the proxy reads it: one that comes meanwhile is another reload
   kill -HUP 1
 }
 
-source /docker-entrypoint.d/13-upstream.sh
+if [ "${STRATEGY:-}" = upstream ]; then source /docker-entrypoint.d/13-upstream.sh; fi
 
 # In a namespace that never had an interface (--network none) there is nothing to watch for.
 has_interface || exit 0
@@ -50,4 +54,6 @@ touch -r "$CERTIFICATE_FILE" "$known"
   # Docker does not try again when it cannot join the pod's namespace, so let the pod come up first.
   sleep 1.5
   kill -TERM 1
+  sleep 1
+  kill -KILL -1 # h2o would wait for clients that nothing comes from any more
 ) &

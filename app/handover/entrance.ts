@@ -6,8 +6,11 @@ import { LET_IN_MS } from './door.ts';
 const BACKLOG = 4096;
 /** Before another try where the queue is full. */
 const AGAIN_MS = 10;
-/** Longer than an nginx that has reloaded keeps idle clients (`keepalive_min_timeout`, 5 s), whose requests still come here. */
-const LINGER_MS = 6000;
+/**
+ * Longer than the proxy takes to look at its list (1 s) and, reloaded, keeps idle clients (`keepalive_min_timeout`, 5 s), whose
+ * requests still come here.
+ */
+const LINGER_MS = 8000;
 
 /** How the server of a child comes by its connections. */
 export interface Entrance {

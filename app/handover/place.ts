@@ -50,18 +50,3 @@ export class Port implements Place {
   async keep(): Promise<void> {}
   async untilTaken(): Promise<void> {}
 }
-
-/** A port in a network of its own: others are found by the names of their releases, which the engine resolves. */
-export class OwnPort extends Port {
-  readonly #serving: () => string | undefined;
-
-  constructor(host: string, port: number, serving: () => string | undefined) {
-    super(host, port);
-    this.#serving = serving;
-  }
-
-  override async isListened(): Promise<boolean> {
-    const host = this.#serving();
-    return host !== undefined && (await isListened({ host, port: this.address.port }));
-  }
-}

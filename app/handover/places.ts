@@ -1,14 +1,19 @@
 import type { Children } from './children.ts';
 import { NamedSocket, type NamedSocketOptions } from './named-socket.ts';
-import { OwnPort, Port, type Place } from './place.ts';
+import { OwnPort } from './own-port.ts';
+import { Port, type Place } from './place.ts';
 import type { Drain, ServeOptions } from './protocol.ts';
 
 /** The place that the options name; one that takes no requests has a port nobody comes to. */
 export function placeOf(
-  { host, port, socket, own, stay }: ServeOptions,
-  { serving, ...rest }: Omit<NamedSocketOptions, 'path'> & { serving: () => string | undefined },
+  { host, port, socket, own, runDir, stay }: ServeOptions,
+  {
+    release,
+    serving,
+    ...rest
+  }: Omit<NamedSocketOptions, 'path'> & { release: string; serving: () => string | undefined },
 ): Place {
-  if (own && !stay) return new OwnPort(host, port, serving);
+  if (own && !stay) return new OwnPort({ host, port, release, runDir, serving });
   return socket && !stay ? new NamedSocket({ path: socket, ...rest }) : new Port(host, port);
 }
 

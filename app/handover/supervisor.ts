@@ -64,6 +64,7 @@ export class Supervisor {
     this.doors = new Doors(this.children, release, options, log);
     this.place = placeOf(options, {
       log,
+      release,
       serving: () => this.#record?.serving,
       isMeant: () => !options.runDir || this.#record?.serving === release,
       alone: (change) => this.#serial.attempt(change),

@@ -11,7 +11,7 @@ import { assertNothingLost, SATURATING, STEADY, underLoad } from '../support/und
 const [V2, V3] = ['tasuki-test:v2', 'tasuki-test:v3'];
 const BACK_MS = 30_000;
 const HANDOVERS = 4;
-const BAD = ALL_BAD.filter(({ kind }) => ['exits-at-boot', 'never-healthy', 'wrong-port'].includes(kind));
+const BAD = ALL_BAD.filter(({ kind }) => ['exits-at-boot', 'never-healthy', 'stuck'].includes(kind));
 
 describe('where each release has an address of its own', () => {
   let project: Project;

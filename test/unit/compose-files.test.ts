@@ -27,4 +27,13 @@ describe('the files of a project', () => {
     const asked = await load({ files: ['compose.yaml'] });
     assert.equal(asked.settings.park, true, 'those after -f come first');
   });
+
+  it('are compose.yaml and its override, but not when files were named', async (t) => {
+    const cwd = await mkdtemp(join(tmpdir(), 'tasuki-files-'));
+    t.after(async () => await rm(cwd, { recursive: true, force: true }));
+    await writeFile(join(cwd, 'compose.yaml'), GOOD);
+    await writeFile(join(cwd, 'compose.override.yaml'), 'x-deploy: { park: false }\n');
+    assert.equal((await loadConfig({ files: [], cwd, env: {} })).settings.park, false);
+    assert.equal((await loadConfig({ files: ['compose.yaml'], cwd, env: {} })).settings.park, true);
+  });
 });

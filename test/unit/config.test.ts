@@ -207,12 +207,6 @@ describe('a project', () => {
     assert.equal(config.envFile, join(cwd, '.env'));
   });
 
-  it('reads compose.override.yaml by itself, but not when files were named', async () => {
-    const files = { 'compose.yaml': GOOD, 'compose.override.yaml': 'x-deploy: { park: false }\n' };
-    assert.equal((await load(files)).settings.park, false);
-    assert.equal((await load(files, { files: ['compose.yaml'] })).settings.park, true);
-  });
-
   const override = 'services: { app: { environment: { FEATURE: "on" }, volumes: ["./data:/data"] } }\n';
   it('keeps the variables and volumes that an override does not name, as Compose does', async () => {
     await load({ 'compose.yaml': GOOD, 'compose.override.yaml': override });

@@ -154,6 +154,12 @@ async function becomesHealthy(
   }
 }
 
+/** A parked release was compared when it was new; the strategy of the project may have been changed since. */
+export async function wasStartedAlike(context: Context, next: State): Promise<void> {
+  const isSocket = context.config.settings.strategy === 'unix';
+  if ('path' in next.listen !== isSocket) await compareWithServing(context, next);
+}
+
 /** A handover is only between listeners of one address and one uid; a difference is found before admission. */
 async function compareWithServing(context: Context, next: State): Promise<void> {
   const serving = context.observed.instances.find(

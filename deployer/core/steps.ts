@@ -1,9 +1,9 @@
-import { INITIAL_RELEASE } from '../contract.ts';
+import { INITIAL_RELEASE, type State } from '../contract.ts';
 import { buildImage } from '../engine/compose.ts';
 import { createTwin } from '../engine/twin.ts';
 import { DeployError, EXIT } from '../errors.ts';
 import { rememberIn } from '../store/remember.ts';
-import { allHealthy, confirm, pull } from './boot.ts';
+import { allHealthy, confirm, pull, wasStartedAlike } from './boot.ts';
 import { createNext, join, seat } from './containers.ts';
 import { canary, unweigh, weigh } from './canary.ts';
 import { explainRefusal, nameOf, within, type Context, type Next } from './context.ts';
@@ -104,6 +104,7 @@ export const HANDLERS: { [Word in Step['do']]: Handler<Of<Word>> } = {
       if (target) context.next = { id: target, name: nameOf(context, target) };
       if (target) await ownShare(context, target);
       const session = await context.sessions.with(required(context).id);
+      if (target) await wasStartedAlike(context, (await session.ask('state')) as State);
       await within(
         context,
         context.timeoutMs,

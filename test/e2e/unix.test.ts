@@ -70,8 +70,9 @@ describe('where releases are handed over by the name of a socket', () => {
     const result = await underLoad(project, STEADY, async () => {
       for (const args of [['--image', V2], ['rollback']]) {
         const { all } = await planOf(project, args);
-        const [from, to] = [all.indexOf('admit'), all.indexOf('promote') + 2];
-        assert.ok(from >= 0 && to > from + 2, all.join(', '));
+        // The name is taken in the first of them and the record written in the last; what lies around is as with a port.
+        const [from, to] = [all.indexOf('admit') + 1, all.indexOf('promote') + 1];
+        assert.ok(from >= 1 && to > from, all.join(', '));
         for (let count = from; count <= to; count++) await survives(t, project, { args, count, next: V3 });
       }
     });

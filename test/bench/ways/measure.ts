@@ -1,0 +1,134 @@
+import { randomBytes } from 'node:crypto';
+import { chmod, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { request } from 'undici';
+import { eventually } from '../../support/containers.ts';
+import { startLoad, type LoadReport, type StartOptions } from '../../support/load/index.ts';
+import { kernelDiff } from '../../support/load/kernel.ts';
+import type { Round } from './figures.ts';
+import type { Site, Way } from './way.ts';
+
+/** From one reload to the next. Fixed, for losses per 100,000 requests depend on it; a slow reload makes its own longer. */
+export const EVERY_MS = 6000;
+/** Far below what every row takes on two cores. */
+export const RATE = 200;
+/** So many answers in a row must be the new version's: a row may have four processes, each with its own. */
+const IN_A_ROW = 40;
+const CHANGED_MS = 120_000;
+/** After it answers alone, for what is lost only when the old one ends. */
+const CALM_MS = 1000;
+
+/** Open loop, half of it on connections of their own; lanes enough for a stall of 4 s, before arrivals are skipped. */
+const LOAD: Partial<StartOptions> = {
+  mode: { rate: RATE },
+  keepAlive: 400,
+  fresh: 800,
+  freshShare: 0.5,
+  mix: { home: 3, echo: 3, update: 4 },
+  slow: 4,
+  slowMs: 250,
+  slowMix: { 'slow-response': 1 },
+  timeoutMs: 10_000,
+  maxSeconds: 580,
+};
+
+/** Brings a way up, reloads it `reloads` times under load, and takes it down. */
+export async function measure(way: Way, reloads: number, signal: AbortSignal): Promise<Round> {
+  const id = `ways-${way.name}-${randomBytes(3).toString('hex')}`;
+  const dir = await mkdtemp(join(tmpdir(), 'tasuki-ways-'));
+  try {
+    await chmod(dir, 0o755); // the app may run under another uid
+    await setVersion(dir, 1);
+    await using site = await way.up({ id, dir });
+    try {
+      return await underLoad(way, site, dir, reloads, signal);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      const log = await site.log().catch(() => 'no log');
+      throw new Error(`${way.name}: ${(error as Error).message}\n${log}`, { cause: error });
+    }
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+async function underLoad(
+  way: Way,
+  site: Site,
+  dir: string,
+  reloads: number,
+  signal: AbortSignal,
+): Promise<Round> {
+  await changed(site.url, 1, signal);
+  const before = await site.kernel();
+  await using load = await startLoad({ ...LOAD, target: site.url });
+  await load.until(({ answered }) => answered >= RATE / 2, 10_000);
+  const took: number[] = [];
+  for (let n = 2; n < reloads + 2; n++) {
+    signal.throwIfAborted();
+    await setVersion(dir, n);
+    await load.mark(`reload ${n - 1}`);
+    const begin = performance.now();
+    const done = changed(site.url, n, signal).then(() => performance.now() - begin);
+    const [ms] = await Promise.all([done, site.reload(n)]);
+    took.push(Math.round(ms));
+    const rest = Math.max(CALM_MS, begin + EVERY_MS - performance.now());
+    await delay(rest, undefined, { signal });
+  }
+  const report = await load.stop();
+  const after = await site.kernel();
+  return roundOf(way, report, took, before && after ? kernelDiff(before, after) : null);
+}
+
+function roundOf(way: Way, report: LoadReport, took: number[], kernel: Round['kernel']): Round {
+  const { sent, failed, skipped, extraResponses, byError, byKind, byConnection, seconds } = report;
+  const reloads = report.intervals.slice(1).map(({ longestGapMs, latency, failed: lost }, index) => ({
+    lost,
+    gapMs: longestGapMs,
+    slowestMs: latency.max,
+    changedMs: took[index]!,
+  }));
+  const counts = { sent, failed, skipped, extraResponses, seconds };
+  return {
+    way: way.name,
+    at: new Date().toISOString(),
+    ...counts,
+    reloads,
+    byError,
+    byKind,
+    byConnection,
+    kernel,
+  };
+}
+
+/** Says what the next process to start is. */
+async function setVersion(dir: string, n: number): Promise<void> {
+  await writeFile(join(dir, 'version.new'), `${n}\n`);
+  await rename(join(dir, 'version.new'), join(dir, 'version'));
+}
+
+/** Waits until nobody but version `n` answers. A reload that has replaced nothing loses nothing, and is no reload. */
+async function changed(url: string, n: number, signal: AbortSignal): Promise<void> {
+  let inARow = 0;
+  await eventually(
+    `only version ${n} answers at ${url}`,
+    async () => {
+      signal.throwIfAborted();
+      while (inARow < IN_A_ROW) {
+        const text = await version(url).catch(() => '');
+        inARow = text === String(n) ? inARow + 1 : 0;
+        if (inARow === 0) return false;
+      }
+      return true;
+    },
+    CHANGED_MS,
+  );
+}
+
+async function version(url: string): Promise<string> {
+  const timeouts = { headersTimeout: 5000, bodyTimeout: 5000 };
+  const { body } = await request(`${url}/version`, { reset: true, ...timeouts });
+  return await body.text();
+}

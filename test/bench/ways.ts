@@ -16,6 +16,7 @@ import type { Way } from './ways/way.ts';
  * lost, longest stall. Rows take turns over the rounds. docs/reload-ways.md says what each of them is.
  *   node test/bench/ways.ts [--rows a,b] [--reloads 10] [--rounds 5] [--json FILE]   as many reloads of each row in all
  *   node test/bench/ways.ts --json FILE --table                                      the table of what is in the file
+ * With --saturate as much load as the machine takes, in place of a rate that every row takes easily.
  * Rounds are added to those that FILE has, so that a long measurement can be made in pieces. `node build.ts` comes first.
  */
 
@@ -25,6 +26,7 @@ const { values } = parseArgs({
     reloads: { type: 'string', default: '10' },
     rounds: { type: 'string', default: '5' },
     json: { type: 'string' },
+    saturate: { type: 'boolean', default: false },
     table: { type: 'boolean', default: false },
   },
 });
@@ -34,7 +36,7 @@ const CONTROL = 'stop-start';
 const WAYS: Way[] = [...UWSGI_WAYS, ...GUNICORN_WAYS, RECREATE, ...OWN_WAYS];
 
 interface Results {
-  every: { reloadMs: number; requestsPerSecond: number };
+  every: { reloadMs: number; requestsPerSecond: number | 'saturating' };
   machine: { cores: number; kernel: string; engine: string };
   versions: string;
   rounds: Round[];
@@ -68,7 +70,7 @@ async function begin(): Promise<Results> {
   const engine = await docker(['version', '--format', '{{.Server.Version}}']);
   const versions = 'uwsgi --version; gunicorn --version; start_server --version; python3 --version';
   return {
-    every: { reloadMs: EVERY_MS, requestsPerSecond: RATE },
+    every: { reloadMs: EVERY_MS, requestsPerSecond: values.saturate ? 'saturating' : RATE },
     machine: { cores: availableParallelism(), kernel: release(), engine: engine.trim() },
     versions: await docker(['run', '--rm', PEERS_IMAGE, 'sh', '-c', versions]),
     rounds: [],
@@ -97,7 +99,7 @@ async function main(): Promise<void> {
     const order = ways.map((_, index) => ways[(index + round) % ways.length]!);
     for (const way of order) {
       stop.signal.throwIfAborted();
-      const one = await measure(way, reloads, stop.signal);
+      const one = await measure(way, { reloads, saturate: values.saturate }, stop.signal);
       results.rounds.push(one);
       await write(results);
       console.error(`${way.name}: ${one.failed} of ${one.sent} failed ${JSON.stringify(one.byError)}`);

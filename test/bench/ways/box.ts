@@ -22,8 +22,8 @@ export interface BoxWay {
   keepaliveMin?: string;
 }
 
-/** Longer than any reload that is not stuck. */
-const RELOAD_MS = 180_000;
+/** Four workers that each wait out a mercy of 60 s, and more. */
+const RELOAD_MS = 600_000;
 
 export function box(way: BoxWay): Way {
   return { name: way.name, title: way.title, up: async (run) => await Box.up(way, run) };
@@ -71,7 +71,7 @@ class Box implements Site {
   }
 
   async log(): Promise<string> {
-    return await docker(['exec', this.#name, 'tail', '-n', '40', '/run/ways/log']);
+    return await docker(['exec', this.#name, 'tail', '-n', '60', '/run/ways/log']);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

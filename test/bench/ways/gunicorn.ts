@@ -11,7 +11,7 @@ const onPort = `port=$((3001 + N % 2)); ${GUNICORN} --bind 127.0.0.1:$port --pid
 const switched: Pick<BoxWay, 'firstPort' | 'start' | 'reload'> = {
   firstPort: 3002,
   start: onPort,
-  reload: `${onPort} await ready 4; upstream $port; kill -HUP $(cat /ways/nginx.pid)
+  reload: `${onPort} await ready 8; upstream $port; kill -HUP $(cat /ways/nginx.pid)
     sleep 0.2; await no_old_nginx; pid=$(cat $run/$((N - 1)).pid); kill -TERM $pid; await gone $pid`,
 };
 
@@ -20,7 +20,7 @@ const rows: Omit<BoxWay, 'protocol'>[] = [
     name: 'gunicorn-hup',
     title: 'standard reload: gunicorn, SIGHUP',
     start: one,
-    reload: 'kill -HUP $(cat $run/pid)',
+    reload: 'kill -HUP $(cat $run/pid); await ready 8',
   },
   {
     name: 'start-server',
@@ -34,7 +34,13 @@ const rows: Omit<BoxWay, 'protocol'>[] = [
     title: 'master re-fork: gunicorn, USR2, WINCH, TERM',
     start: one,
     reload:
-      'pid=$(cat $run/pid); kill -USR2 $pid; await ready 4; kill -WINCH $pid; kill -TERM $pid; await gone $pid',
+      'pid=$(cat $run/pid); kill -USR2 $pid; await ready 8; kill -WINCH $pid; kill -TERM $pid; await gone $pid',
+  },
+  {
+    name: 'gunicorn-hup-threads',
+    title: 'standard reload: gunicorn, 4 workers of 4 threads',
+    start: one.replace('--bind', '--workers 4 --threads 4 --bind'),
+    reload: 'kill -HUP $(cat $run/pid); await ready 4',
   },
   { name: 'proxy-switch', title: 'proxy switch: nginx upstream and reload', ...switched },
   {

@@ -11,12 +11,12 @@ import type { Round } from './figures.ts';
 import type { Site, Way } from './way.ts';
 
 /** From one reload to the next. Fixed, for losses per 100,000 requests depend on it; a slow reload makes its own longer. */
-export const EVERY_MS = 6000;
+export const EVERY_MS = 5000;
 /** Far below what every row takes on two cores. */
 export const RATE = 200;
-/** So many answers in a row must be the new version's: a row may have four processes, each with its own. */
-const IN_A_ROW = 40;
-const CHANGED_MS = 120_000;
+/** So many answers in a row must be the new version's: a row may have eight processes, each with its own. */
+const IN_A_ROW = 60;
+const CHANGED_MS = 300_000;
 /** After it answers alone, for what is lost only when the old one ends. */
 const CALM_MS = 1000;
 
@@ -31,11 +31,18 @@ const LOAD: Partial<StartOptions> = {
   slowMs: 250,
   slowMix: { 'slow-response': 1 },
   timeoutMs: 10_000,
-  maxSeconds: 580,
+  maxSeconds: 900,
 };
 
+/** As much as the machine takes, for the accept queues that only fill then: not a comparison of ways. */
+const SATURATING: Partial<StartOptions> = { ...LOAD, mode: 'saturate', keepAlive: 32, fresh: 32 };
+
 /** Brings a way up, reloads it `reloads` times under load, and takes it down. */
-export async function measure(way: Way, reloads: number, signal: AbortSignal): Promise<Round> {
+export async function measure(
+  way: Way,
+  { reloads, saturate }: { reloads: number; saturate: boolean },
+  signal: AbortSignal,
+): Promise<Round> {
   const id = `ways-${way.name}-${randomBytes(3).toString('hex')}`;
   const dir = await mkdtemp(join(tmpdir(), 'tasuki-ways-'));
   try {
@@ -43,7 +50,7 @@ export async function measure(way: Way, reloads: number, signal: AbortSignal): P
     await setVersion(dir, 1);
     await using site = await way.up({ id, dir });
     try {
-      return await underLoad(way, site, dir, reloads, signal);
+      return await underLoad(way, site, { dir, reloads, load: saturate ? SATURATING : LOAD }, signal);
     } catch (error) {
       if (signal.aborted) throw error;
       const log = await site.log().catch(() => 'no log');
@@ -57,13 +64,12 @@ export async function measure(way: Way, reloads: number, signal: AbortSignal): P
 async function underLoad(
   way: Way,
   site: Site,
-  dir: string,
-  reloads: number,
+  { dir, reloads, load: options }: { dir: string; reloads: number; load: Partial<StartOptions> },
   signal: AbortSignal,
 ): Promise<Round> {
   await changed(site.url, 1, signal);
   const before = await site.kernel();
-  await using load = await startLoad({ ...LOAD, target: site.url });
+  await using load = await startLoad({ ...options, target: site.url });
   await load.until(({ answered }) => answered >= RATE / 2, 10_000);
   const took: number[] = [];
   for (let n = 2; n < reloads + 2; n++) {
@@ -72,7 +78,7 @@ async function underLoad(
     await load.mark(`reload ${n - 1}`);
     const begin = performance.now();
     const done = changed(site.url, n, signal).then(() => performance.now() - begin);
-    const [ms] = await Promise.all([done, site.reload(n)]);
+    const [ms] = await Promise.race([Promise.all([done, site.reload(n)]), aborted(signal)]);
     took.push(Math.round(ms));
     const rest = Math.max(CALM_MS, begin + EVERY_MS - performance.now());
     await delay(rest, undefined, { signal });
@@ -101,6 +107,13 @@ function roundOf(way: Way, report: LoadReport, took: number[], kernel: Round['ke
     byConnection,
     kernel,
   };
+}
+
+/** Rejects when the bench is stopped: what runs in a container ends with it, and nobody has to wait for it. */
+function aborted(signal: AbortSignal): Promise<never> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+  return promise;
 }
 
 /** Says what the next process to start is. */

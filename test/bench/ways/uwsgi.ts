@@ -19,14 +19,8 @@ function beside(options: string, end: string): Pick<BoxWay, 'start' | 'reload'> 
 const INTERRUPT = 'kill -INT $pid';
 const GENTLY = 'echo q > $run/$old.fifo';
 
-/** Two FIFOs: the instance that has just come ends the one that runs, and takes its place. */
-const DANCE = [
-  '--master-fifo $run/new.fifo --master-fifo $run/running.fifo',
-  '--hook-accepting1-once "writefifo:$run/running.fifo q" --hook-accepting1-once "writefifo:$run/new.fifo 1"',
-].join(' ');
-
 const router = (port: number, name: string): string =>
-  `${UWSGI} --processes 2 --socket 127.0.0.1:${port} --pidfile $run/${name}.pid` +
+  `${UWSGI} --processes 4 --socket 127.0.0.1:${port} --pidfile $run/${name}.pid` +
   ' --subscribe-to 127.0.0.1:4000:app --unsubscribe-on-graceful-reload &';
 
 const rows: Omit<BoxWay, 'protocol'>[] = [
@@ -52,7 +46,13 @@ const rows: Omit<BoxWay, 'protocol'>[] = [
     name: 'uwsgi-chain',
     title: 'chain reload: uWSGI `lazy-apps`, FIFO `c`',
     start: one('--lazy-apps'),
-    reload: 'echo c > $run/fifo',
+    reload: 'echo c > $run/fifo; TRIES=12000 await chained',
+  },
+  {
+    name: 'uwsgi-chain-threads',
+    title: 'chain reload: uWSGI, 4 workers of 4 threads',
+    start: one('--lazy-apps --processes 4 --threads 4'),
+    reload: 'echo c > $run/fifo; TRIES=12000 await chained',
   },
   {
     name: 'uwsgi-zerg',
@@ -86,7 +86,7 @@ const rows: Omit<BoxWay, 'protocol'>[] = [
   {
     name: 'uwsgi-fork',
     title: 'master re-fork: uWSGI, FIFO `f`',
-    start: `${UWSGI} ${SOCKET} ${DANCE} &`,
+    start: 'uwsgi --ini /srv/fork.ini &',
     reload: 'echo f > $run/running.fifo; await ready',
   },
   {

@@ -1,8 +1,6 @@
 wsgi_app = 'app:application'
 chdir = '/srv'
-worker_class = 'gthread'
-workers = 4
-threads = 4
+workers = 8
 
 
 def post_worker_init(worker):

@@ -42,10 +42,17 @@ interface Results {
   rounds: Round[];
 }
 
-// A first Ctrl-C ends the measurement and removes what runs, a second one the process.
+// A first Ctrl-C ends the measurement and removes what runs, a later one the process. (`timeout` sends its signal twice.)
+const TWICE_MS = 2000;
 const stop = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM'] as const)
-  process.once(signal, () => stop.abort(new Error(`stopped by ${signal}`)));
+let stoppedAt = 0;
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    if (stop.signal.aborted && performance.now() - stoppedAt > TWICE_MS) process.exit(130);
+    stoppedAt = performance.now();
+    stop.abort(new Error(`stopped by ${signal}`));
+  });
+}
 
 function chosen(): Way[] {
   if (values.rows === undefined) return WAYS;

@@ -27,7 +27,8 @@ const rows: Omit<BoxWay, 'protocol'>[] = [
     title: 'socket-owning daemon: Server::Starter with gunicorn',
     start: `start_server --port=127.0.0.1:3000 --pid-file=$run/pid --status-file=$run/status --interval=2 \\
       -- sh -c 'exec ${GUNICORN} --bind fd://\${SERVER_STARTER_PORT##*=}' &`,
-    reload: 'start_server --restart --pid-file=$run/pid --status-file=$run/status',
+    // The status file is written when the first generation has stayed up for the interval.
+    reload: 'await test -s $run/status; start_server --restart --pid-file=$run/pid --status-file=$run/status',
   },
   {
     name: 'gunicorn-usr2',

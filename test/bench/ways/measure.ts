@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { request } from 'undici';
-import { eventually } from '../../support/containers.ts';
 import { startLoad, type LoadReport, type StartOptions } from '../../support/load/index.ts';
 import { kernelDiff } from '../../support/load/kernel.ts';
 import type { Round } from './figures.ts';
@@ -124,20 +123,16 @@ async function setVersion(dir: string, n: number): Promise<void> {
 
 /** Waits until nobody but version `n` answers. A reload that has replaced nothing loses nothing, and is no reload. */
 async function changed(url: string, n: number, signal: AbortSignal): Promise<void> {
+  const end = performance.now() + CHANGED_MS;
   let inARow = 0;
-  await eventually(
-    `only version ${n} answers at ${url}`,
-    async () => {
-      signal.throwIfAborted();
-      while (inARow < IN_A_ROW) {
-        const text = await version(url).catch(() => '');
-        inARow = text === String(n) ? inARow + 1 : 0;
-        if (inARow === 0) return false;
-      }
-      return true;
-    },
-    CHANGED_MS,
-  );
+  let last = '';
+  while (inARow < IN_A_ROW) {
+    signal.throwIfAborted();
+    if (performance.now() > end) throw new Error(`version ${n} did not answer alone; the last said: ${last}`);
+    last = await version(url).catch((error: Error) => error.message);
+    inARow = last === String(n) ? inARow + 1 : 0;
+    if (inARow === 0) await delay(50);
+  }
 }
 
 async function version(url: string): Promise<string> {

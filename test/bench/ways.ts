@@ -49,7 +49,7 @@ let stoppedAt = 0;
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => {
     if (stop.signal.aborted && performance.now() - stoppedAt > TWICE_MS) process.exit(130);
-    stoppedAt = performance.now();
+    if (!stop.signal.aborted) stoppedAt = performance.now();
     stop.abort(new Error(`stopped by ${signal}`));
   });
 }

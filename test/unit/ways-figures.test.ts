@@ -14,7 +14,7 @@ function round(change: Partial<Round> = {}): Round {
     failed: 0,
     skipped: 0,
     extraResponses: 0,
-    reloads: [{ lost: 0, gapMs: 20, slowestMs: 30, changedMs: 400 }],
+    reloads: [{ lost: 0, gapMs: 20, slowestMs: 30, doneMs: 400 }],
     byError: {},
     byKind: {},
     byConnection: {},
@@ -51,7 +51,7 @@ describe('the arithmetic of the table of ways', () => {
   });
 
   it('takes the worst stall of all reloads of all rounds, and the median over reloads', () => {
-    const reload = (gapMs: number) => ({ lost: 0, gapMs, slowestMs: gapMs + 1, changedMs: 1 });
+    const reload = (gapMs: number) => ({ lost: 0, gapMs, slowestMs: gapMs + 1, doneMs: 1 });
     const one = summarise([round({ reloads: [reload(10), reload(700)] }), round({ reloads: [reload(20)] })]);
     assert.deepEqual(one.gapMs, { median: 20, min: 10, max: 700 });
     assert.deepEqual(one.slowestMs, { median: 21, min: 11, max: 701 });

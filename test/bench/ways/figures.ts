@@ -9,8 +9,8 @@ export interface Reload {
   gapMs: number;
   /** The slowest good answer to a quick request, from when the request was due. */
   slowestMs: number;
-  /** From the command until nobody but the new version answered. */
-  changedMs: number;
+  /** From the command until its end, and until nobody but the new version answered. */
+  doneMs: number;
 }
 
 /** Some reloads of one way under one load. */
@@ -48,7 +48,7 @@ export interface Summary {
   perReload: Spread;
   gapMs: Spread;
   slowestMs: Spread;
-  changedMs: Spread;
+  doneMs: Spread;
   byError: Record<string, number>;
   /** Connections that the kernel handed from a listener that closed to another; null where it was not counted. */
   migrated: number | null;
@@ -84,7 +84,7 @@ export function summarise(rounds: Round[]): Summary {
     perReload: spread(reloads.map(({ lost }) => lost)),
     gapMs: spread(reloads.map(({ gapMs }) => gapMs)),
     slowestMs: spread(reloads.map(({ slowestMs }) => slowestMs)),
-    changedMs: spread(reloads.map(({ changedMs }) => changedMs)),
+    doneMs: spread(reloads.map(({ doneMs }) => doneMs)),
     byError,
     migrated: counted.every((count) => count !== null) ? counted.reduce((a, b) => a + b, 0) : null,
   };
@@ -116,7 +116,7 @@ export function table(ways: { name: string; title: string }[], rounds: Round[]):
     'lost per 100,000 (rounds)',
     'longest stall, ms: worst (median)',
     'slowest answer, ms: worst (median)',
-    'new version alone after, ms',
+    'done after, ms',
     'what failed',
   ];
   const rows = ways.flatMap(({ name, title }) => {
@@ -135,7 +135,7 @@ export function table(ways: { name: string; title: string }[], rounds: Round[]):
         `${number(one.per100k)} (${number(min)} to ${number(max)})`,
         worst(one.gapMs),
         worst(one.slowestMs),
-        number(one.changedMs.median),
+        number(one.doneMs.median),
         errors.join(', '),
       ],
     ];

@@ -17,6 +17,8 @@ export interface Reload {
 export interface Round {
   way: string;
   at: string;
+  /** Share of the 10 s before in which something on the machine waited for a CPU, in percent: what others did. */
+  pressure?: number;
   seconds: number;
   sent: number;
   failed: number;

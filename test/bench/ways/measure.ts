@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -44,12 +44,16 @@ export async function measure(
 ): Promise<Round> {
   const id = `ways-${way.name}-${randomBytes(3).toString('hex')}`;
   const dir = await mkdtemp(join(tmpdir(), 'tasuki-ways-'));
+  const pressure = await cpuPressure();
   try {
     await chmod(dir, 0o755); // the app may run under another uid
     await setVersion(dir, 1);
     await using site = await way.up({ id, dir });
     try {
-      return await underLoad(way, site, { dir, reloads, load: saturate ? SATURATING : LOAD }, signal);
+      return {
+        pressure,
+        ...(await underLoad(way, site, { dir, reloads, load: saturate ? SATURATING : LOAD }, signal)),
+      };
     } catch (error) {
       if (signal.aborted) throw error;
       const log = await site.log().catch(() => 'no log');
@@ -113,6 +117,11 @@ function aborted(signal: AbortSignal): Promise<never> {
   const { promise, reject } = Promise.withResolvers<never>();
   signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
   return promise;
+}
+
+async function cpuPressure(): Promise<number> {
+  const text = await readFile('/proc/pressure/cpu', 'utf8').catch(() => '');
+  return Number(/^some avg10=([\d.]+)/.exec(text)?.[1] ?? Number.NaN);
 }
 
 /** Says what the next process to start is. */

@@ -48,7 +48,7 @@ async function buildPeer(target: string): Promise<void> {
 }
 
 /** With this machine's proxy settings and its network: what it reaches, the build reaches. */
-async function build(tag: string, folder: string, ...options: string[]): Promise<void> {
+export async function build(tag: string, folder: string, ...options: string[]): Promise<void> {
   const variables = proxyVariables(process.env).flatMap((name) => ['--build-arg', name]);
   await execa('docker', ['build', '--quiet', ...options, ...variables, '--tag', tag, folder], {
     timeout: BUILD_MS,

@@ -48,7 +48,15 @@ export function checkStrategy(
         ),
     ];
   }
-  if (strategy !== 'unix') return [];
+  if (strategy === 'upstream') {
+    const fits = (address: string): boolean => address.startsWith(`${service}:`) && /:\d+$/.test(address);
+    return proxies
+      .filter(([, address]) => !fits(address))
+      .map(
+        ([name, is]) =>
+          `services.${name}.environment.APP_ADDRESS is ${is}, and must be ${service}: and the port of the image, such as ${service}:3000, with x-deploy.strategy: upstream`,
+      );
+  }
   const all = `with x-deploy.strategy: unix (${UNIX_FILE} has all of it)`;
   const wanted = listen.startsWith(`unix:${RUN_DIR}/`) ? listen : SOCKET;
   return [

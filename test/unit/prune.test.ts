@@ -186,7 +186,10 @@ describe('what a prune says', () => {
     const tidy = planTidy({ record, instances, pod: null, url: null, route: null, remembered: 'r1' }, 1);
     assert.equal(describePrune(tidy, [named]), '  retire app-2\n  remove image app:b (r3)');
     assert.equal(describePrune([], []), 'nothing to remove');
-    assert.deepEqual(planTidy({ record: null, instances, pod: null, url: null, route: null, remembered: null }, 1), []);
+    assert.deepEqual(
+      planTidy({ record: null, instances, pod: null, url: null, route: null, remembered: null }, 1),
+      [],
+    );
   });
 
   it('after: what went, what that gave back, and what stayed', () => {

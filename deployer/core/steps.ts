@@ -167,8 +167,8 @@ export const HANDLERS: { [Word in Step['do']]: Handler<Of<Word>> } = {
       const { engine, sessions, observed, drainTimeoutMs } = context;
       await requireAnother(release, target, context);
       await sessions.end(target);
-      const isRunning = (await engine.inspect(target))?.State.Running === true;
-      if (isRunning) await context.route?.release({ id: target, release }, drainTimeoutMs);
+      if (context.route && (await engine.inspect(target))?.State.Running)
+        await context.route.release({ id: target, release }, drainTimeoutMs);
       const limit = observed.instances.find((one) => one.id === target)?.stopTimeout ?? 10;
       const seconds = Math.min(limit, Math.ceil(drainTimeoutMs / 1000));
       const killed = await engine.remove(target, seconds);

@@ -5,12 +5,13 @@
 # with a name that nobody has.
 #
 # Words, for `deploy` (by exec): `switch` has nginx take the list as it is now, and ends once it is in service. `left SECONDS`
-# ends when nothing here goes by an older list any more, or says that it is late.
+# ends when nothing here goes by a list with another first any more, or says that it is late.
 set -uo pipefail
 
 servers=/run/nginx/servers.conf
 releases=/run/nginx/releases.conf
-written=/run/nginx/upstream.written # when the list last changed, in ticks since the boot
+first=/run/nginx/upstream.first # who gets all requests
+written=/run/nginx/upstream.written # since when, in ticks since the boot
 list="$RUN_DIR/upstream"
 port="${APP_ADDRESS##*:}"
 service="${APP_ADDRESS%:*}"
@@ -54,7 +55,7 @@ put() {
 
 # Writes both files; true when one of them has changed.
 render() {
-  local names=() wanted=() without='' sorted=() text name address found='' lines='' known='' shown='' rank=''
+  local names=() wanted=() without='' sorted=() text name address found='' lines='' firsts='' known='' shown='' rank=''
   if [ "${STRATEGY:-}" != upstream ]; then
     lines="server $APP_ADDRESS max_fails=0;
 server $APP_ADDRESS max_fails=0;" # twice: a new connection that fails is tried once more
@@ -71,7 +72,7 @@ server $APP_ADDRESS max_fails=0;" # twice: a new connection that fails is tried 
       return 1 # as it was: while the engine is being restarted nobody knows a name, and everybody is where he was
     fi
     for name in "${wanted[@]}"; do
-      [[ $name != !* ]] || without+=" ${addresses[${name:1},,]:-}"
+      [[ $name != !* ]] || { name=${name#!} && without+=" ${addresses[${name,,}]:-}"; }
     done
     for name in "${wanted[@]}" "$service"; do
       [[ $name != !* ]] || continue
@@ -84,7 +85,7 @@ server $APP_ADDRESS max_fails=0;" # twice: a new connection that fails is tried 
         shown+="$name=$address "
         found=yes
       done
-      [ -z "$found" ] || rank=' backup'
+      [ -z "$found" ] || [ -n "$rank" ] || { rank=' backup' && firsts=$lines; }
     done
     [ -n "$found" ] || lines='server unix:/run/nginx/nobody.sock;' # nobody yet: 502, or the stand-in
   fi
@@ -98,7 +99,7 @@ $known}
 map \$server_port \$upstream_list {
   default \"${shown% }\";
 }" && changed=0
-  [ $changed != 0 ] || now >"$written"
+  ! put "$first" "$firsts" || now >"$written"
   return $changed
 }
 
@@ -145,14 +146,13 @@ switch() {
   echo "$wanted"
 }
 
-# A worker that goes by an older list: it is shutting down, or was there before the list changed and has not been told yet.
+# A worker of before the last change of who is first. It may be shutting down, or not have been told yet.
 is_leaving() {
   local process line stat since
   { read -r since <"$written"; } 2>/dev/null || since=0
   for process in /proc/[0-9]*; do
     { IFS= read -rd '' line <"$process/cmdline"; } 2>/dev/null || continue
     [[ $line == 'nginx: worker process'* ]] || continue
-    [[ $line != *'is shutting down'* ]] || return 0
     { read -r stat <"$process/stat"; } 2>/dev/null || continue
     set -- ${stat##*) } # from the third field on; the 22nd is the start
     [ "${20}" -ge "$since" ] || return 0

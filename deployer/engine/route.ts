@@ -38,6 +38,11 @@ export class Route {
     await this.#switch();
   }
 
+  /** Before containers of the first on the list are started: they get no request until `lead` is called. */
+  async withhold(ids: string[]): Promise<void> {
+    await this.#write([...(await this.read()), ...ids.map(notThis)]);
+  }
+
   /**
    * Before a container is stopped: waits until no request is with it, at most so many milliseconds. One of a release that stays in
    * service beside it is taken off the list first.
@@ -45,7 +50,7 @@ export class Route {
   async release({ id, release }: { id: string; release: string }, ms: number): Promise<void> {
     const releases = await this.read();
     if (release === releases[0]) {
-      await this.#write([...releases, `${NOT}${id.slice(0, 12)}`]); // a name that Docker gives each container
+      await this.#write([...releases, notThis(id)]);
       await this.#switch();
     }
     await this.left(ms);
@@ -83,4 +88,9 @@ export class Route {
       next: 'docker compose up -d   (x-deploy.proxy names the service)',
     });
   }
+}
+
+/** By a name that Docker gives each container. */
+function notThis(id: string): string {
+  return `${NOT}${id.slice(0, 12)}`;
 }

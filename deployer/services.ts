@@ -1,4 +1,4 @@
-import { IMAGE_VARIABLE, RELEASE_VARIABLE, RUN_DIR } from './contract.ts';
+import { IMAGE_VARIABLE, INITIAL_RELEASE, RELEASE_VARIABLE, RUN_DIR } from './contract.ts';
 import type { Scaled } from './scale.ts';
 import type { DeploySettings } from './schema.ts';
 
@@ -69,9 +69,9 @@ function checkNetwork(
     problems.push(
       `services.${service}.network_mode: take it out: with strategy upstream each release has an address of its own`,
     );
-  if (!JSON.stringify(networks ?? '').includes(`\${${RELEASE_VARIABLE}`))
+  if (!JSON.stringify(networks ?? '').includes(`\${${RELEASE_VARIABLE}:-${INITIAL_RELEASE}}`))
     problems.push(
-      `services.${service}.networks needs default: { aliases: ['\${${RELEASE_VARIABLE}:-initial}'] }, by which the proxy finds each release`,
+      `services.${service}.networks needs default: { aliases: ['\${${RELEASE_VARIABLE}:-${INITIAL_RELEASE}}'] }, by which the proxy finds each release`,
     );
   const environment = JSON.stringify(services[proxy]?.environment ?? '');
   if (!/STRATEGY\W+upstream/.test(environment))

@@ -51,6 +51,7 @@ export function checkStrategy(
   }
   if (strategy === 'upstream') {
     const need = `with x-deploy.strategy: upstream (${UPSTREAM_FILE} has all of it)`;
+    const fits = (address: string): boolean => address.startsWith(`${service}:`) && /:\d+$/.test(address);
     return [
       ...(ctl && listen !== 'own' ? [`services.${service}.environment needs LISTEN: own ${need}`] : []),
       ...(values.PROXY === 'h2o'
@@ -58,6 +59,12 @@ export function checkStrategy(
             'PROXY is h2o, which cannot be told of another address while it runs: take it out, or x-deploy.strategy: upstream',
           ]
         : []),
+      ...proxies
+        .filter(([, address]) => !fits(address))
+        .map(
+          ([name, is]) =>
+            `services.${name}.environment.APP_ADDRESS is ${is}, and must be ${service}: and the port of the image, such as ${service}:3000, with x-deploy.strategy: upstream`,
+        ),
     ];
   }
   const all = `with x-deploy.strategy: unix (${UNIX_FILE} has all of it)`;

@@ -37,7 +37,7 @@ export class OwnPort extends Port {
     const file = join(runDir, LIST);
     const list = (await readFile(file, 'utf8').catch(() => '')).split('\n').filter(Boolean);
     if (list[0] === release) {
-      const others = list.filter((one) => one !== release && one !== meant);
+      const others = list.filter((one) => ![release, meant].includes(one.replace('!', '')));
       await writeFile(`${file}.${process.pid}`, `${[meant, ...others].join('\n')}\n`);
       await rename(`${file}.${process.pid}`, file);
     }

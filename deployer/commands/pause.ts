@@ -20,6 +20,18 @@ export async function pause(globals: Globals, forMs = USUAL_MS, limit = USUAL_LI
       next: 'deploy maintenance on   for what takes longer',
     });
   }
+  const {
+    config: { settings },
+  } = await open(globals);
+  if (!settings.ctl) {
+    throw new DeployError({
+      code: 'CANNOT_PAUSE',
+      exit: EXIT.usage,
+      what: 'the image cannot let requests wait: it knows nothing of docs/contract.md (x-deploy.ctl: false)',
+      subject: settings.service,
+      next: 'deploy maintenance on   shows a page meanwhile',
+    });
+  }
   const children = await tellServing(globals, 'pause', { limit, ms: forMs });
   const most = children * limit;
   if (globals.json) globals.print(JSON.stringify({ v: 1, type: 'pause', on: true, ms: forMs, limit: most }));

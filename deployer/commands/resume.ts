@@ -15,8 +15,8 @@ import { tellServing } from './pause.ts';
  * deploy. While a deploy is at work that part is its own.
  */
 export async function resume(globals: Globals): Promise<ExitCode> {
-  await tellServing(globals, 'resume', {});
   const { config, engine, observed } = await open(globals);
+  if (config.settings.ctl) await tellServing(globals, 'resume', {}); // another image cannot be paused
   const folder = await stateFolder(globals.env, config.project);
   const [lock, interruption] = await Promise.all([
     lockOwner(engine, config.project),

@@ -1,10 +1,11 @@
 import type { CheckResult, State } from '../contract.ts';
 import { DeployError } from '../errors.ts';
 import { formatDuration } from '../duration.ts';
-import { RefusedError, type Session } from '../engine/session.ts';
+import { RefusedError } from '../engine/session.ts';
 import { EXIT_GRACE_MS, explainRefusal, failedRelease, falters, within, type Context } from './context.ts';
 import type { Strategy } from '../schema.ts';
 import { wordsOf } from '../strategy.ts';
+import { whyNotInTime, type Last } from './not-in-time.ts';
 import type { Of } from './plan.ts';
 import { isSaturated } from './share.ts';
 
@@ -76,7 +77,8 @@ async function waitHealthy(
     return `${config.settings.health} ${check.status} in ${check.ms} ms`;
   } catch (error) {
     if (!(error instanceof Late)) throw error;
-    throw await failedRelease(context, { ...notInTime(last), limit: formatDuration(timeoutMs) });
+    const details = await whyNotInTime(last, context, next.id);
+    throw await failedRelease(context, { ...details, limit: formatDuration(timeoutMs) });
   } finally {
     gone.abort();
     exited.catch(() => {});
@@ -84,27 +86,6 @@ async function waitHealthy(
 }
 
 class Late extends Error {}
-
-/** How far a release came that was not healthy in time. */
-interface Last {
-  check: string | null;
-  session: Session | null;
-}
-
-function notInTime({ check, session }: Last): { code: string; what: string; next: string } {
-  if (!check && !session?.state) {
-    return {
-      code: 'NO_CONTROL',
-      what: 'the new release runs, but nothing in it answers its control command',
-      next: 'make the image follow docs/contract.md (seven lines for an Express app), or allow more time: --timeout 2m',
-    };
-  }
-  return {
-    code: 'NEVER_HEALTHY',
-    what: `the new release was not healthy in time; ${check ?? session?.state?.problem ?? `it is still ${session?.state?.phase}`}`,
-    next: 'correct the release, or allow more time: --timeout 2m',
-  };
-}
 
 /** Ended before admission; a port that was in use is the mark of a server that does not know the contract. */
 async function endedAtBoot(context: Context, id: string, code: number): Promise<DeployError> {

@@ -34,11 +34,13 @@ async function containersOf(release: string, { engine, config }: Context): Promi
 
 /** Starts containers of the release that serves where Compose sees them; they join the others on the port by themselves. */
 export async function seat({ release, image, scale }: Of<'seat'>, context: Context): Promise<void> {
-  const { engine, config, observed } = context;
+  const { engine, config, observed, route } = context;
   await createContainer(config, { release, image, scale });
   const all = await containersOf(release, context);
   const made = all.filter(({ id }) => !observed.instances.some((one) => one.id === id));
+  await route?.withhold(made.map(({ id }) => id)); // it has the name of its release as soon as it is started
   await Promise.all(made.map((one) => engine.start(one.id).then(() => serves(one, context))));
+  await route?.lead(await route.read());
 }
 
 /** Waits for those that follow the record. */

@@ -45,7 +45,7 @@ export async function observe(engine: Engine, config: Config): Promise<Observed>
     pod && chooses ? new Route(engine, { ...settings, project, pod: pod.id }).read() : [],
   ]);
   return {
-    record: record ?? (settings.ctl ? null : firstRecord(instances)),
+    record: settings.ctl ? record : recordOf(instances, record),
     instances,
     route: chooses ? route : null,
     proxies,
@@ -55,10 +55,16 @@ export async function observe(engine: Engine, config: Config): Promise<Observed>
   };
 }
 
-/** An image that knows nothing of records writes none: what Compose has started serves. */
-export function firstRecord(instances: Instance[]): ReleaseRecord | null {
-  const serving = instances.findLast((one) => one.running && one.visible);
-  return serving ? { version: 1, serving: serving.release, known: [], at: serving.createdAt } : null;
+/**
+ * An image that knows nothing of records writes none: what Compose has started serves. The oldest of it: what is younger was left by
+ * a deploy that was killed. The same where the record names a release of which nothing is left.
+ */
+export function recordOf(instances: Instance[], written: ReleaseRecord | null): ReleaseRecord | null {
+  if (instances.some((one) => one.release === written?.serving)) return written;
+  const serving = instances.find((one) => one.running && one.visible);
+  if (!serving) return written;
+  const { release, createdAt: at } = serving;
+  return { version: 1, serving: release, known: written ? [written.serving, ...written.known] : [], at };
 }
 
 /** The pod's container, running or not; null when there is none. */

@@ -4,7 +4,7 @@ import type { Engine } from '../engine/docker.ts';
 import { ForeignSession } from '../engine/foreign.ts';
 import { toInstance } from '../engine/instance.ts';
 import { ControlSession, RefusedError, type Session } from '../engine/session.ts';
-import { firstRecord, readRecord, requirePod } from './observe.ts';
+import { readRecord, recordOf, requirePod } from './observe.ts';
 
 /** The open conversations with instances, at most one each. */
 export class Sessions {
@@ -63,13 +63,15 @@ export class Sessions {
     ]);
     if (!info) throw new RefusedError('SESSION_CLOSED', `${name} is gone`);
     const { release } = toInstance(info, INITIAL_RELEASE);
-    const record = async (): Promise<ReleaseRecord | null> => await readRecord(engine, pod);
-    const unwritten = async (): Promise<ReleaseRecord | null> => {
-      const { project, settings } = this.#config;
-      const all = await engine.instances(project, settings.service, INITIAL_RELEASE);
-      return firstRecord(all.filter((one) => one.release !== release));
+    const { project, settings } = this.#config;
+    const record = async (): Promise<ReleaseRecord | null> => {
+      const [written, all] = await Promise.all([
+        readRecord(engine, pod),
+        engine.instances(project, settings.service, INITIAL_RELEASE),
+      ]);
+      return recordOf(all, written);
     };
-    return new ForeignSession(engine, id, name, { pod, url, health, release, record, unwritten });
+    return new ForeignSession(engine, id, name, { pod, url, health, release, record });
   }
 
   async endAll(): Promise<void> {

@@ -122,7 +122,10 @@ export const HANDLERS: { [Word in Step['do']]: Handler<Of<Word>> } = {
 
   route: {
     run: async ({ releases }, context) => await context.route?.lead(releases),
-    undo: async ({ before }, context) => await context.route?.lead(before),
+    undo: async ({ before }, { route: way, drainTimeoutMs }) => {
+      await way?.lead(before);
+      await way?.left(drainTimeoutMs); // its first users get their answers
+    },
   },
 
   confirm: {
@@ -168,6 +171,8 @@ export const HANDLERS: { [Word in Step['do']]: Handler<Of<Word>> } = {
       const { engine, sessions, observed, drainTimeoutMs } = context;
       await requireAnother(release, target, context);
       await sessions.end(target);
+      if (context.route && (await engine.inspect(target))?.State.Running)
+        await context.route.release({ id: target, release }, drainTimeoutMs);
       const limit = observed.instances.find((one) => one.id === target)?.stopTimeout ?? 10;
       const seconds = Math.min(limit, Math.ceil(drainTimeoutMs / 1000));
       const killed = await engine.remove(target, seconds);

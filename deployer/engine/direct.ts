@@ -37,7 +37,7 @@ function socketPath({ Config }: Docker.ContainerInspectInfo): string | null {
 }
 
 /** A process number may mean another process where the engine's are not ours (a remote engine, a container). */
-async function isHere({ Id, State }: Docker.ContainerInspectInfo): Promise<boolean> {
+export async function isHere({ Id, State }: Docker.ContainerInspectInfo): Promise<boolean> {
   const groups = await readFile(`/proc/${State.Pid}/cgroup`, 'utf8').catch(() => '');
   return groups.includes(Id);
 }

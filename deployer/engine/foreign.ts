@@ -23,9 +23,8 @@ export interface Surroundings {
   /** The path that says whether an instance is healthy. */
   health: string;
   release: string;
+  /** As it is written, or as it would be, had somebody written the first one. */
   record: () => Promise<ReleaseRecord | null>;
-  /** What the record would say, had somebody written the first one. */
-  unwritten: () => Promise<ReleaseRecord | null>;
 }
 
 /**
@@ -114,7 +113,7 @@ export class ForeignSession implements Session {
       this.#answered = status < 400;
       if (!this.#answered) problem = `${health} answered ${status}: ${body.slice(0, 200)}`;
     }
-    const record = await this.#around.record();
+    const record = this.#answered ? await this.#around.record() : null;
     const serves = this.#admitted || !record || record.serving === this.#around.release;
     this.state = {
       protocol: 1,
@@ -146,9 +145,17 @@ export class ForeignSession implements Session {
         signal: AbortSignal.timeout(timeoutMs),
       });
       const body = (await answer.text()).slice(0, 500);
-      return answer.status === GONE
-        ? { status: 599, ms: ms(), body: 'the proxy cannot connect to it' }
-        : { status: answer.status, ms: ms(), body };
+      const { status, headers } = answer;
+      // What the proxy says by itself names no release.
+      if (!headers.get('x-release'))
+        return {
+          status: 599,
+          ms: ms(),
+          body:
+            status === GONE ? 'the proxy cannot connect to it' : `the proxy answered ${status} in its place`,
+        };
+      const location = headers.get('location');
+      return { status, ms: ms(), body: location ? `it leads to ${location}` : body };
     } catch (error) {
       return { status: 599, ms: ms(), body: (error as Error).message };
     }
@@ -163,7 +170,7 @@ export class ForeignSession implements Session {
   /** Writes that its release serves: all of it or nothing, and on the disk. */
   async #promote(): Promise<void> {
     const { release } = this.#around;
-    const before = (await this.#around.record()) ?? (await this.#around.unwritten());
+    const before = await this.#around.record();
     const known = [...new Set(before ? [before.serving, ...before.known] : [])].filter(
       (id) => id !== release,
     );

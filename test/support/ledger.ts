@@ -35,35 +35,59 @@ export interface Ledger {
   };
 }
 
-/**
- * Reads the table `cheers` in pages and compares it with `updates.tsv` of the report. Half a million rows need one byte
- * each: the number at the end of an id is its index.
- */
-export async function readLedger(
-  query: Query,
-  report: { run: string; sent: number; files: { updates: string } },
-): Promise<Ledger> {
-  const { run, sent } = report;
-  if (!/^run-[a-z0-9]+$/.test(run)) throw new Error(`ledger: not a run: ${run}`);
-  const times = new Uint8Array(sent);
-  const ledger = empty();
-  const like = `id LIKE '${run}-%'`;
-  for (let after = '-1'; ;) {
-    const sql = `SELECT seq, id FROM cheers WHERE seq > ${after} AND ${like} ORDER BY seq LIMIT ${PAGE_ROWS}`;
-    const page = await query(sql);
-    for (const { id } of page) count(ledger, times, run, String(id));
-    ledger.rows += page.length;
-    if (page.length < PAGE_ROWS) break;
-    after = String(Number(page.at(-1)!.seq));
-  }
+/** What is needed of a report. */
+interface Sent {
+  run: string;
+  sent: number;
+  files: { updates: string };
+}
+
+/** Reads the table `cheers` in pages and compares it with `updates.tsv` of the report. */
+export async function readLedger(query: Query, report: Sent): Promise<Ledger> {
+  const like = `id LIKE '${checkedRun(report)}-%'`;
+  const ledger = await compareIds(pages(query, like), report);
   // Every text begins and ends with its id (test/support/load/shots.ts).
   const cut = `LEFT(text, CHAR_LENGTH(id)) <> id OR RIGHT(text, CHAR_LENGTH(id)) <> id`;
   for (const { id } of await query(`SELECT id FROM cheers WHERE ${like} AND (${cut})`)) {
     note(ledger.corrupted, String(id));
     ledger.counts.corrupted++;
   }
+  return ledger;
+}
+
+/**
+ * Compares the ids of what was executed, wherever they are written, with `updates.tsv` of the report; those of other runs are
+ * passed over. Half a million need one byte each: the number at the end of an id is its index.
+ */
+export async function compareIds(
+  ids: AsyncIterable<string> | Iterable<string>,
+  report: Sent,
+): Promise<Ledger> {
+  const run = checkedRun(report);
+  const times = new Uint8Array(report.sent);
+  const ledger = empty();
+  for await (const id of ids) {
+    if (!id.startsWith(`${run}-`)) continue;
+    ledger.rows++;
+    count(ledger, times, run, id);
+  }
   await compare(ledger, times, run, report.files.updates);
   return ledger;
+}
+
+async function* pages(query: Query, like: string): AsyncGenerator<string> {
+  for (let after = '-1'; ;) {
+    const sql = `SELECT seq, id FROM cheers WHERE seq > ${after} AND ${like} ORDER BY seq LIMIT ${PAGE_ROWS}`;
+    const page = await query(sql);
+    for (const { id } of page) yield String(id);
+    if (page.length < PAGE_ROWS) return;
+    after = String(Number(page.at(-1)!.seq));
+  }
+}
+
+function checkedRun({ run }: Sent): string {
+  if (!/^run-[a-z0-9]+$/.test(run)) throw new Error(`ledger: not a run: ${run}`);
+  return run;
 }
 
 /** Puts each id that was sent against the number of times it is in the table. */

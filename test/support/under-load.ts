@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readLedger } from './ledger.ts';
+import { readLedger, type Ledger } from './ledger.ts';
 import {
   assertLoad,
   judge,
@@ -43,6 +43,8 @@ export async function underLoad(
   project: Project,
   options: Partial<StartOptions>,
   body: (load: Load) => Promise<void>,
+  ledgerOf: (report: LoadReport) => Promise<Ledger | null> = async (report) =>
+    await readLedger(await project.query(), report),
 ): Promise<LoadResult> {
   const before = await project.kernel();
   const target = options.target ?? `http://${await project.podAddress()}`;
@@ -50,13 +52,17 @@ export async function underLoad(
   await body(load);
   const report = await load.stop();
   const kernel = kernelLosses(kernelDiff(before, await project.kernel()));
-  const judgement = judge(report, await readLedger(await project.query(), report));
+  const judgement = judge(report, await ledgerOf(report));
   return { report, judgement, kernel };
 }
 
 /** No request failed, no update was lost or done twice, the kernel dropped nothing, and there was a load. */
-export function assertNothingLost({ report, judgement, kernel }: LoadResult, atLeast = 500): void {
-  assertLoad(report, { atLeast, updates: 10 });
+export function assertNothingLost(
+  { report, judgement, kernel }: LoadResult,
+  atLeast = 500,
+  updates = 10,
+): void {
+  assertLoad(report, { atLeast, updates });
   assert.ok(judgement.ok, `${judgement.summary}\n${JSON.stringify(report.failures.slice(0, 5), null, 1)}`);
   assert.deepEqual(kernel, []);
 }

@@ -11,6 +11,7 @@ import type { Engine } from '../../deployer/engine/docker.ts';
 import type { Instance } from '../../deployer/engine/instance.ts';
 import { removeImage, type HeldImage } from '../../deployer/engine/images.ts';
 import type { HistoryEntry } from '../../deployer/store/history.ts';
+import { observed } from '../support/plans.ts';
 
 const unknown = { from: null, fromImage: null, fromImageId: null, digest: null, revision: null };
 
@@ -182,11 +183,10 @@ describe('what a prune says', () => {
       running: true,
     });
     const instances = [instance('app-1', 'r1'), instance('app-2', 'r2'), instance('parked-r0', 'r0', false)];
-    const record = { version: 1 as const, serving: 'r1', known: ['r0'], at: '' };
-    const state = { record, instances, pod: null, url: null, route: null, remembered: 'r1' };
-    assert.equal(describePrune(planTidy(state, 1), [named]), '  retire app-2\n  remove image app:b (r3)');
+    const tidy = planTidy(observed('r1', ['r0'], instances), 1);
+    assert.equal(describePrune(tidy, [named]), '  retire app-2\n  remove image app:b (r3)');
     assert.equal(describePrune([], []), 'nothing to remove');
-    assert.deepEqual(planTidy({ ...state, record: null }, 1), []);
+    assert.deepEqual(planTidy(observed(null, [], instances), 1), []);
   });
 
   it('after: what went, what that gave back, and what stayed', () => {

@@ -1,0 +1,54 @@
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** The proxy's files as this package has them; two folders up both from here and from dist/deploy. */
+const SOURCE = fileURLToPath(new URL('../../proxy/nginx', import.meta.url));
+/** Where they go in a project. */
+export const FOLDER = 'proxy/nginx';
+
+/** A file that a project is to have. */
+export interface Wanted {
+  /** In the project's folder. */
+  path: string;
+  text: string;
+  /** nginx's image runs it. */
+  isScript: boolean;
+}
+
+/** What is there: nothing, the same, or something else. */
+export type Standing = 'absent' | 'same' | 'different';
+
+/** The proxy's templates and scripts. */
+export async function proxyFiles(): Promise<Wanted[]> {
+  const entries = await readdir(SOURCE, { recursive: true, withFileTypes: true });
+  const paths = entries
+    .filter((one) => one.isFile())
+    .map(({ parentPath, name }) => join(parentPath, name))
+    .toSorted();
+  return await Promise.all(
+    paths.map(async (path) => ({
+      path: `${FOLDER}${path.slice(SOURCE.length)}`,
+      text: await readFile(path, 'utf8'),
+      isScript: path.endsWith('.sh'),
+    })),
+  );
+}
+
+/** Compares with what the project's folder has. */
+export async function standingOf(folder: string, { path, text }: Wanted): Promise<Standing> {
+  const found = await readFile(join(folder, path), 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return null;
+    if (error.code === 'EISDIR' || error.code === 'ENOTDIR') return undefined;
+    throw error;
+  });
+  if (found === null) return 'absent';
+  return found === text ? 'same' : 'different';
+}
+
+/** Writes a file that is not there; never over another. */
+export async function put(folder: string, { path, text, isScript }: Wanted): Promise<void> {
+  const file = join(folder, path);
+  await mkdir(dirname(file), { recursive: true });
+  await writeFile(file, text, { flag: 'wx', mode: isScript ? 0o755 : 0o644 });
+}

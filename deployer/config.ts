@@ -37,6 +37,8 @@ export interface Config {
   named: string[];
   /** The one that the Compose file itself names; empty when it names none. */
   defaultImage: string;
+  /** The file says more of how the image is built than that its Dockerfile is here: Compose must build it. */
+  isBuiltByCompose: boolean;
   /** How many containers of the service `docker compose up` would run now. */
   scale: number;
   /** Where the file has that. */
@@ -106,6 +108,7 @@ export async function loadConfig(options: ProjectOptions): Promise<Config> {
     envFile,
     image: env[IMAGE_VARIABLE] || defaultImage,
     defaultImage,
+    isBuiltByCompose: app.build !== undefined && app.build !== '.' && app.build !== './',
     scale: scale ?? 1,
     scaleKey: scaleKeyOf(app),
     canSetScale: canSetScale(app),

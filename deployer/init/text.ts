@@ -33,7 +33,7 @@ ${optional(survey)}    environment:
         aliases: ['\${${RELEASE_VARIABLE}:-${INITIAL_RELEASE}}'] # the name by which the proxy finds exactly this release
 
 ${proxyText(survey, probe)}
-volumes: # they outlive all containers
+volumes: # of this machine; they outlive all containers
   tasuki-run:
   tasuki-certificates:
 `;
@@ -52,12 +52,12 @@ function optional({ hasName, lacks }: Survey): string {
 
 function proxyText({ service, proxy, port, ports }: Survey, probe: string): string {
   return `  ${proxy}: # nginx: all users come in here, and it stays while releases come and go
-    image: nginx:1.30
-    restart: unless-stopped
-    ${LOGGING}
+    image: nginx:1.30 # the official one, as it comes
+    restart: unless-stopped # comes back after a crash and a reboot
+    ${LOGGING} # a log has an end
     depends_on: [${service}] # which gives the published port up first
     ports:
-${ports.map((one) => `      - '${one}'\n`).join('')}      # - '443:443' # https: take the first # away, docker compose up -d, deploy certificate fullchain.pem privkey.pem
+${ports.map((one) => `      - '${one}' # where the users of "${service}" come\n`).join('')}      # - '443:443' # https: take the first # away, docker compose up -d, deploy certificate fullchain.pem privkey.pem
     command: [nginx, -c, /run/nginx/nginx.conf] # which its start script makes of the templates below
     environment: # fills the templates in
       APP_ADDRESS: ${service}:${port} # who answers before the first deploy, and the port of every release
@@ -69,20 +69,20 @@ ${ports.map((one) => `      - '${one}'\n`).join('')}      # - '443:443' # https:
       PUBLIC_TLS_PORT: 443 # where that is
       CERTIFICATE_FILE: /run/certificates/site.pem # one for trying it, until \`deploy certificate\` brings yours
       LISTEN_PORT: 80 # in this container, as is
-      TLS_PORT: 443
+      TLS_PORT: 443 # the same for https
       STATUS_PORT: 8090 # for itself: which release is in service
       RUN_DIR: /run/tasuki # where the record is
       ASSETS_DIR: /srv/assets # static files that releases share; nothing is there as yet
       WORKER_PROCESSES: auto # one for each core
       NGINX_ENVSUBST_OUTPUT_DIR: /run/nginx # where the filled templates go
-      NGINX_ENTRYPOINT_QUIET_LOGS: 1
+      NGINX_ENTRYPOINT_QUIET_LOGS: 1 # its start script reports errors only
     volumes:
       - ./proxy/nginx/templates:/etc/nginx/templates:ro # the configuration, yours to change
       - ./proxy/nginx/13-upstream.sh:/docker-entrypoint.d/13-upstream.sh:ro # tells nginx where the releases are
       - ./proxy/nginx/14-certificate.sh:/docker-entrypoint.d/14-certificate.sh:ro # sees to it that there is a certificate
       - ./proxy/nginx/15-watch.sh:/docker-entrypoint.d/15-watch.sh:ro # notices a new address, and a new certificate
       - tasuki-run:/run/tasuki # the record of which release serves
-      - tasuki-certificates:/run/certificates
+      - tasuki-certificates:/run/certificates # the key and certificate of https
     tmpfs: ['/run/nginx:size=1m'] # in memory: made anew at each start
 `;
 }

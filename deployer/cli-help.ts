@@ -35,7 +35,7 @@ const COMMAND_EXAMPLES: Record<string, string[]> = {
 export const EXAMPLES = `
 Examples:
   deploy --image app:v2          hand over to an image that is here, or can be pulled
-  deploy --build                 build this folder's Dockerfile and hand over to it
+  deploy --build                 build the image here and hand over to it
   deploy --image app:v2 --dry-run
   deploy init                    make a Compose project fit for this
   deploy --image app:v2 --hold   stop when it is healthy; look at it, then: deploy admit, or deploy abort

@@ -69,7 +69,7 @@ export async function parseCli(
     // Defaults stand in the descriptions: commander's "(default: false)" tells nobody anything.
     .configureHelp({ optionDescription: (option) => option.description })
     .option('--image <name:tag>', 'the image of the next release')
-    .option('--build', 'build the Dockerfile here, tagged by git revision')
+    .option('--build', 'build the image here, tagged by git revision')
     .option('--service <name>', 'proxy: hand over the proxy itself, with its files as they are now')
     .option('--hold', 'stop before the new release meets its users; deploy admit goes on')
     .addOption(

@@ -191,10 +191,11 @@ describe('the file that deploy init writes', () => {
 
   it('asks for the health path during a deploy too, and never for the home page, which maintenance closes', () => {
     const of = (health: string): unknown => {
-      const text = overrideText({ ...survey(WEB), health }, 'compose.yaml');
-      const { proxy } = (parseYaml(text) as { services: Record<string, { environment: object }> }).services;
-      const { probe } = (parseYaml(text) as { 'x-deploy': { probe: string } })['x-deploy'];
-      return [probe, (proxy?.environment as { PROBE_PATH: string }).PROBE_PATH];
+      const written = parseYaml(overrideText({ ...survey(WEB), health }, 'compose.yaml')) as {
+        'x-deploy': { probe: string };
+        services: { proxy: { environment: { PROBE_PATH: string } } };
+      };
+      return [written['x-deploy'].probe, written.services.proxy.environment.PROBE_PATH];
     };
     assert.deepEqual(of('/'), ['/healthz', '/healthz']);
     assert.deepEqual(of('/readyz'), ['/readyz', '/readyz']);

@@ -18,9 +18,10 @@ export function addCommands(program: Command, choose: (action: Action) => void):
     .option('--port <number>', 'where it listens in its container; default: as it is published')
     .option('--health <path>', 'below 400 when a release is healthy (/)')
     .description('add what a Compose project needs, with a reason for every line')
-    .action((asked: Asked) =>
-      choose(async (globals) => (await import('./commands/init.ts')).init(globals, asked)),
-    );
+    .action((own: Asked) => {
+      const asked = { ...own, ...program.opts<Pick<Asked, 'service'>>() }; // a deploy has a --service too, and takes it
+      choose(async (globals) => (await import('./commands/init.ts')).init(globals, asked));
+    });
   program
     .command('status')
     .description('what serves, what is parked, what is left over')

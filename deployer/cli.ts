@@ -51,7 +51,8 @@ export async function parseCli(
   const choose = (action: Action): void => {
     const { image, build, hold, smoke, scale, service, ...flags } = program.opts<Flags & Deploy>();
     const [first = ''] = program.args;
-    const deploys = image !== undefined || build || hold || !smoke || scale || service !== undefined;
+    const names = service !== undefined && first !== 'init'; // which has a --service of its own
+    const deploys = image !== undefined || build || hold || !smoke || scale || names;
     if (deploys && program.commands.some((command) => command.name() === first))
       throw usage(
         `--image, --build, --hold, --scale, --service and --no-smoke make a deploy, they do not go with "${first}"`,

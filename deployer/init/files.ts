@@ -1,11 +1,11 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** The proxy's files as this package has them; two folders up both from here and from dist/deploy. */
-const SOURCE = fileURLToPath(new URL('../../proxy/nginx', import.meta.url));
-/** Where they go in a project. */
-export const FOLDER = 'proxy/nginx';
+/** Of this package: two folders up both from here and from dist/deploy. */
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+/** The proxy's files, here and in a project. */
+export const FOLDERS = ['proxy/common', 'proxy/nginx'];
 
 /** A file that a project is to have. */
 export interface Wanted {
@@ -19,16 +19,21 @@ export interface Wanted {
 /** What is there: nothing, the same, or something else. */
 export type Standing = 'absent' | 'same' | 'different';
 
-/** The proxy's templates and scripts. */
+/** The proxy's templates, scripts and service. */
 export async function proxyFiles(): Promise<Wanted[]> {
-  const entries = await readdir(SOURCE, { recursive: true, withFileTypes: true });
+  const entries = await Promise.all(
+    FOLDERS.map(
+      async (folder) => await readdir(join(ROOT, folder), { recursive: true, withFileTypes: true }),
+    ),
+  );
   const paths = entries
+    .flat()
     .filter((one) => one.isFile())
     .map(({ parentPath, name }) => join(parentPath, name))
     .toSorted();
   return await Promise.all(
     paths.map(async (path) => ({
-      path: `${FOLDER}${path.slice(SOURCE.length)}`,
+      path: relative(ROOT, path),
       text: await readFile(path, 'utf8'),
       isScript: path.endsWith('.sh'),
     })),

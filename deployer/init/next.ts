@@ -1,4 +1,4 @@
-import { FOLDER } from './files.ts';
+import { FOLDERS } from './files.ts';
 import type { Survey } from './survey.ts';
 import { hasRevision } from './tools.ts';
 
@@ -18,18 +18,18 @@ interface Done {
 /** What is said at the end: what was written, what to know, and the commands that come next. */
 export async function nextSteps(done: Done): Promise<string[]> {
   const { folder, path, text, variables, written, notes, survey, dryRun } = done;
-  const count = written.filter((one) => one.startsWith(FOLDER)).length;
+  const count = written.filter((one) => FOLDERS.some((folder) => one.startsWith(folder))).length;
   const set = Object.entries(variables ?? {}).map(([name, value]) => `${name}=${value}`);
   const lines = [
     dryRun ? 'would be written (nothing was):' : 'written:',
     `  ${path.padEnd(22)} each of its lines says what it is for`,
-    `  ${`${FOLDER}/`.padEnd(22)} nginx's configuration and start scripts, ${count} files`,
+    `  ${'proxy/'.padEnd(22)} nginx's service, configuration and start scripts, ${count} files`,
     ...set.map((line) => `  ${'.env'.padEnd(22)} ${line}`),
   ];
   if (dryRun) return [...lines, '', ...text.trimEnd().split('\n')];
   const { service, isBuilt } = survey;
   const repository = (await hasRevision(folder))
-    ? `git add ${path} ${FOLDER} && git commit -m 'Deploy with tasuki'`
+    ? `git add ${path} proxy && git commit -m 'Deploy with tasuki'`
     : "git init && git add . && git commit -m 'First'   (.env and node_modules in .gitignore)";
   return [
     ...lines,

@@ -10,11 +10,11 @@ export function overrideText(survey: Survey, base: string): string {
   const { service, proxy, health } = survey;
   const probe = health === '/' ? PROBE : health;
   return `# Written by \`deploy init\`. Compose reads it after ${base}, which stays as it is; where both say something, this file wins.
-# To be rid of it: delete it and the folder proxy/nginx; then: docker compose up -d --remove-orphans
+# To be rid of it: delete it and the folders proxy/nginx and proxy/common; then: docker compose up -d --remove-orphans
 
 x-deploy: # for \`deploy\`; Compose does not look at it
   service: ${service} # replaced by each deploy
-  pod: ${proxy} # has the published port, and is never replaced by a deploy
+  pod: ${proxy} # has the published port; no deploy replaces it
   proxy: ${proxy} # is told which release serves
   strategy: upstream # each release has an address of its own; the proxy goes over to the next one when that is healthy
   ctl: false # the image need know nothing of all this; a release is judged by its answers
@@ -52,14 +52,14 @@ function optional({ hasName, lacks }: Survey): string {
 
 function proxyText({ service, proxy, port, ports }: Survey, probe: string): string {
   return `  ${proxy}: # nginx: all users come in here, and it stays while releases come and go
-    image: nginx:1.30 # the official one, as it comes
+    extends: { file: ./proxy/nginx/service.yaml, service: proxy } # its image, command and configuration
+    user: root # it keeps the record of the releases; nginx's workers, which meet the users, run without rights all the same
     restart: unless-stopped # comes back after a crash and a reboot
     ${LOGGING} # a log has an end
     depends_on: [${service}] # which gives the published port up first
     ports:
 ${ports.map((one) => `      - '${one}' # where the users of "${service}" come\n`).join('')}      # - '443:443' # https: take the first # away, docker compose up -d, deploy certificate fullchain.pem privkey.pem
-    command: [nginx, -c, /run/nginx/nginx.conf] # which its start script makes of the templates below
-    environment: # fills the templates in
+    environment: # fills in the templates of the configuration
       APP_ADDRESS: ${service}:${port} # who answers before the first deploy, and the port of every release
       STRATEGY: upstream # as above
       PROBE_PATH: ${probe} # as above; reaches the app during \`deploy maintenance on\` too
@@ -68,21 +68,15 @@ ${ports.map((one) => `      - '${one}' # where the users of "${service}" come\n`
       HTTPS_REDIRECT: '' # on: visitors without TLS are sent to where it is
       PUBLIC_TLS_PORT: 443 # where that is
       CERTIFICATE_FILE: /run/certificates/site.pem # one for trying it, until \`deploy certificate\` brings yours
-      LISTEN_PORT: 80 # in this container, as is
+      LISTEN_PORT: 80 # in this container
       TLS_PORT: 443 # the same for https
       STATUS_PORT: 8090 # for itself: which release is in service
       RUN_DIR: /run/tasuki # where the record is
       ASSETS_DIR: /srv/assets # static files that releases share; nothing is there as yet
       WORKER_PROCESSES: auto # one for each core
-      NGINX_ENVSUBST_OUTPUT_DIR: /run/nginx # where the filled templates go
-      NGINX_ENTRYPOINT_QUIET_LOGS: 1 # its start script reports errors only
     volumes:
-      - ./proxy/nginx/templates:/etc/nginx/templates:ro # the configuration, yours to change
-      - ./proxy/nginx/13-upstream.sh:/docker-entrypoint.d/13-upstream.sh:ro # tells nginx where the releases are
-      - ./proxy/nginx/14-certificate.sh:/docker-entrypoint.d/14-certificate.sh:ro # sees to it that there is a certificate
-      - ./proxy/nginx/15-watch.sh:/docker-entrypoint.d/15-watch.sh:ro # notices a new address, and a new certificate
       - tasuki-run:/run/tasuki # the record of which release serves
       - tasuki-certificates:/run/certificates # the key and certificate of https
-    tmpfs: ['/run/nginx:size=1m'] # in memory: made anew at each start
+    tmpfs: ['/run/proxy:size=1m'] # the configuration, in memory: made anew at each start
 `;
 }

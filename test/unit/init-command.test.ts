@@ -58,12 +58,12 @@ describe('deploy init', () => {
     await run(cwd);
     const mine = join(cwd, 'proxy/nginx/templates/http/40-limits.conf.template');
     await writeFile(mine, '# mine\n');
-    const gone = join(cwd, 'proxy/nginx/15-watch.sh');
+    const gone = join(cwd, 'proxy/common/watch.sh');
     await rm(gone);
     const before = await text(cwd, 'compose.override.yaml');
     const { all, exitCode } = await run(cwd, ['--health', '/other']);
     assert.equal(exitCode, 0);
-    assert.match(all, /done already[^]*put back: proxy\/nginx\/15-watch\.sh[^]*left as it is.*40-limits/);
+    assert.match(all, /done already[^]*put back: proxy\/common\/watch\.sh[^]*left as it is.*40-limits/);
     assert.equal(await text(cwd, 'compose.override.yaml'), before);
     assert.equal(await readFile(mine, 'utf8'), '# mine\n');
     assert.match(await readFile(gone, 'utf8'), /^#!/);
@@ -98,11 +98,11 @@ describe('deploy init', () => {
     assert.match(dry.all, /nothing was[^]*aliases: \['\$\{TASUKI_RELEASE:-initial\}'\] # /);
     assert.deepEqual(await readdir(cwd), ['compose.yaml']);
 
-    const own = { 'proxy/nginx/nginx.conf': '# mine', 'proxy/nginx/15-watch.sh': '# mine too' };
+    const own = { 'proxy/nginx/nginx.conf': '# mine', 'proxy/common/watch.sh': '# mine too' };
     const taken = await folder({ 'compose.yaml': WEB.replace("'80:3000'", ''), ...own });
     const { all, exitCode } = await run(taken);
     assert.equal(exitCode, 78);
-    assert.match(all, /2 things are in the way[^]*names no port[^]*15-watch\.sh is there already/);
+    assert.match(all, /2 things are in the way[^]*names no port[^]*watch\.sh is there already/);
     assert.deepEqual((await readdir(taken)).toSorted(), ['compose.yaml', 'proxy']);
   });
 
@@ -113,6 +113,12 @@ describe('deploy init', () => {
     assert.match(named.all, /COMPOSE_FILE=compose\.yaml/);
     assert.equal((await run(cwd, [], { COMPOSE_FILE: 'compose.yaml' })).exitCode, 78);
     assert.deepEqual(await readdir(cwd), ['compose.yaml']);
+  });
+
+  it('is told the service, though a deploy has a flag of that name too', async () => {
+    const cwd = await folder({ 'compose.yaml': `${WEB}  api:\n    build: .\n    ports: ['81:4000']\n` });
+    assert.equal((await run(cwd)).exitCode, 78);
+    assert.match((await run(cwd, ['--service', 'api', '--dry-run'])).all, /APP_ADDRESS: api:4000/);
   });
 
   it('says what it did as one line for scripts', async () => {
@@ -126,26 +132,36 @@ describe('deploy init', () => {
 describe('the proxy that deploy init writes', () => {
   interface Proxy {
     environment: Record<string, unknown>;
-    volumes: string[];
+    extends: { file: string };
+    tmpfs: string[];
   }
   const documents = [parseYaml(WEB) as ComposeFile];
   const { survey } = lookAt(documents, {}, { project: 'shop', values: {} });
-  const services = (yaml: string) => (parseYaml(yaml) as { services: { proxy: Proxy } }).services;
-  const written = services(overrideText(survey!, 'compose.yaml')).proxy;
+  const proxyOf = (yaml: string) => (parseYaml(yaml) as { services: { proxy: Proxy } }).services.proxy;
+  const written = proxyOf(overrideText(survey!, 'compose.yaml'));
 
-  it('mounts every script, and sets every variable of the templates, as compose.yaml does', async () => {
+  it('has every file that its service names, and a value for every variable, as in compose.yaml', async () => {
     const files = await proxyFiles();
-    for (const { path } of files.filter((one) => one.isScript))
+    const service = files.find(({ path }) => `./${path}` === written.extends.file);
+    assert.ok(service);
+    const mounts = [...service.text.matchAll(/^ *- (\.\.?\/[^:]+):/gm)].map(([, path]) => path!);
+    assert.ok(mounts.length > 2);
+    for (const mount of mounts) {
+      const path = join(dirname(service.path), mount);
       assert.ok(
-        written.volumes.some((volume) => volume.startsWith(`./${path}:`)),
+        files.some((one) => one.path === path || one.path.startsWith(`${path}/`)),
         path,
       );
+    }
+    const set = { ...proxyOf(service.text).environment, ...written.environment };
     const used = files.flatMap((one) => [...one.text.matchAll(/\$\{([A-Z_]+)\}/g)].map(([, name]) => name!));
     assert.ok(used.length > 10);
-    for (const name of used) assert.ok(name in written.environment, name);
-    const own = services(await readFile(join(ROOT, 'compose.yaml'), 'utf8')).proxy;
+    for (const name of used) assert.ok(name in set || name === 'BASH_SOURCE', name);
+    const own = proxyOf(await readFile(join(ROOT, 'compose.yaml'), 'utf8'));
     const names = new Set([...Object.keys(own.environment), 'STRATEGY']);
     assert.deepEqual(new Set(Object.keys(written.environment)), names);
+    const folders = (tmpfs: string[]): string[] => tmpfs.map((one) => one.split(':')[0]!);
+    assert.ok(folders(own.tmpfs).includes(folders(written.tmpfs)[0]!));
   });
 
   it('is in the package, all of it', async () => {

@@ -2,6 +2,7 @@ import type { Command, Option } from 'commander';
 import { usage } from './cli-values.ts';
 import type { Shell, Words } from './commands/completion.ts';
 import type { ExitCode } from './errors.ts';
+import type { Asked } from './init/survey.ts';
 import type { Globals } from './run.ts';
 
 /** What a command line asks for. */
@@ -11,6 +12,16 @@ const SHELLS: Shell[] = ['bash', 'zsh', 'fish', 'releases'];
 
 /** Adds every command but the deploy itself. Each one's code is loaded only when it is asked for. */
 export function addCommands(program: Command, choose: (action: Action) => void): void {
+  program
+    .command('init')
+    .option('--service <name>', 'the service that is deployed; default: the only one it can be')
+    .option('--port <number>', 'where it listens in its container; default: as it is published')
+    .option('--health <path>', 'below 400 when a release is healthy (/)')
+    .description('add what a Compose project needs, with a reason for every line')
+    .action((own: Asked) => {
+      const asked = { ...own, ...program.opts<Pick<Asked, 'service'>>() }; // a deploy has a --service too, and takes it
+      choose(async (globals) => (await import('./commands/init.ts')).init(globals, asked));
+    });
   program
     .command('status')
     .description('what serves, what is parked, what is left over')

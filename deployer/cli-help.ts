@@ -1,6 +1,7 @@
 /** What `--help` adds to what commander knows. */
 
 const COMMAND_EXAMPLES: Record<string, string[]> = {
+  init: ['deploy init --dry-run', 'deploy init', 'deploy init --service web --port 3000 --health /readyz'],
   status: [
     'deploy status',
     'deploy status --json | jq .record.serving',
@@ -34,8 +35,9 @@ const COMMAND_EXAMPLES: Record<string, string[]> = {
 export const EXAMPLES = `
 Examples:
   deploy --image app:v2          hand over to an image that is here, or can be pulled
-  deploy --build                 build this folder's Dockerfile and hand over to it
+  deploy --build                 build the image here and hand over to it
   deploy --image app:v2 --dry-run
+  deploy init                    make a Compose project fit for this
   deploy --image app:v2 --hold   stop when it is healthy; look at it, then: deploy admit, or deploy abort
   deploy --service proxy         hand over the proxy itself: changed templates, variables, or --image nginx:1.31
   deploy rollback                go back to the release before

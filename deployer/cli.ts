@@ -51,7 +51,8 @@ export async function parseCli(
   const choose = (action: Action): void => {
     const { image, build, hold, smoke, scale, service, ...flags } = program.opts<Flags & Deploy>();
     const [first = ''] = program.args;
-    const deploys = image !== undefined || build || hold || !smoke || scale || service !== undefined;
+    const names = service !== undefined && first !== 'init'; // which has a --service of its own
+    const deploys = image !== undefined || build || hold || !smoke || scale || names;
     if (deploys && program.commands.some((command) => command.name() === first))
       throw usage(
         `--image, --build, --hold, --scale, --service and --no-smoke make a deploy, they do not go with "${first}"`,
@@ -69,7 +70,7 @@ export async function parseCli(
     // Defaults stand in the descriptions: commander's "(default: false)" tells nobody anything.
     .configureHelp({ optionDescription: (option) => option.description })
     .option('--image <name:tag>', 'the image of the next release')
-    .option('--build', 'build the Dockerfile here, tagged by git revision')
+    .option('--build', 'build the image here, tagged by git revision')
     .option('--service <name>', 'proxy: hand over the proxy itself, with its files as they are now')
     .option('--hold', 'stop before the new release meets its users; deploy admit goes on')
     .addOption(

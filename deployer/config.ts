@@ -37,6 +37,8 @@ export interface Config {
   named: string[];
   /** The one that the Compose file itself names; empty when it names none. */
   defaultImage: string;
+  /** The file says more of how the image is built than that its Dockerfile is here: Compose must build it. */
+  isBuiltByCompose: boolean;
   /** How many containers of the service `docker compose up` would run now. */
   scale: number;
   /** Where the file has that. */
@@ -47,9 +49,11 @@ export interface Config {
   proxy: ProxyService | null;
 }
 
-interface ComposeFile {
+/** What is read of one Compose file. */
+export interface ComposeFile {
   name?: unknown;
   services?: Record<string, Service | null>;
+  networks?: unknown;
   'x-deploy'?: unknown;
 }
 
@@ -104,6 +108,7 @@ export async function loadConfig(options: ProjectOptions): Promise<Config> {
     envFile,
     image: env[IMAGE_VARIABLE] || defaultImage,
     defaultImage,
+    isBuiltByCompose: app.build !== undefined && app.build !== '.' && app.build !== './',
     scale: scale ?? 1,
     scaleKey: scaleKeyOf(app),
     canSetScale: canSetScale(app),
@@ -112,7 +117,8 @@ export async function loadConfig(options: ProjectOptions): Promise<Config> {
   };
 }
 
-async function readCompose(file: string): Promise<ComposeFile> {
+/** Reads one Compose file; what cannot be understood is an error that says where. */
+export async function readCompose(file: string): Promise<ComposeFile> {
   const text = await readFile(file, 'utf8').catch((error: unknown) => {
     throw unreadable('the Compose file', file, error);
   });
@@ -133,11 +139,12 @@ async function readCompose(file: string): Promise<ComposeFile> {
   }
 }
 
-function isMapping(value: unknown): value is Record<string, unknown> {
+export function isMapping(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-async function readEnv(file: string): Promise<Values> {
+/** The variables of a `.env` file; none when there is no file. */
+export async function readEnv(file: string): Promise<Values> {
   return await readEnvFile(file).catch((error: unknown) => {
     throw unreadable('the .env file', file, error);
   });
@@ -164,7 +171,7 @@ function asMapping(value: unknown): Record<string, unknown> {
  * Enough of Compose's merge for what is read here: later files win key by key. Also in `x-deploy`, which Compose takes as a whole
  * from the last file that has one: what an override does not name stays.
  */
-function merge(documents: ComposeFile[]): ComposeFile {
+export function merge(documents: ComposeFile[]): ComposeFile {
   const result: ComposeFile = { services: {} };
   for (const document of documents) {
     for (const [name, service] of Object.entries(document.services ?? {})) {
@@ -211,7 +218,7 @@ function badName(project: string, asked: boolean): DeployError {
 }
 
 /** Compose's own rule: `name:`, else the folder's name in lower case with only [a-z0-9_-]. */
-function projectName(name: unknown, directory: string, env: Values): string {
+export function projectName(name: unknown, directory: string, env: Values): string {
   return normal(typeof name === 'string' ? fillIn(name, env) : basename(directory));
 }
 

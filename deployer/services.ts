@@ -5,6 +5,7 @@ import type { DeploySettings } from './schema.ts';
 /** What is read of a service in a Compose file; anything may stand there. */
 export interface Service extends Scaled {
   image?: unknown;
+  build?: unknown;
   environment?: unknown;
   network_mode?: unknown;
   networks?: unknown;

@@ -54,6 +54,15 @@ async function wanted(
     throw usage(
       `--service takes "${settings.proxy}", not "${service}"; the app is handed over without it: deploy --image NAME:TAG`,
     );
+  if (settings.pod === settings.proxy) {
+    throw new DeployError({
+      code: 'PROXY_HAS_THE_PORT',
+      exit: EXIT.config,
+      what: `service "${service}" has the published port itself, so that no second one can take over from it`,
+      subject: files.join(', '),
+      next: `docker compose up -d --force-recreate ${service}   (some seconds without an answer)`,
+    });
+  }
   if (!proxy) {
     throw new DeployError({
       code: 'NO_PROXY',

@@ -36,9 +36,14 @@ export function judgeServing(record: ReleaseRecord | null, running: Running[]): 
   return ok(`release ${release} serves, and no other (record of ${record.at})`);
 }
 
-/** Every instance answers its control command and has lost no process. */
-export function judgeContract(running: Running[]): Verdict {
+/** Every instance answers its control command and has lost no process; one without such a command is judged by its answers. */
+export function judgeContract(running: Running[], hasControl = true): Verdict {
   const mute = running.filter((one) => !one.state);
+  if (mute.length && !hasControl)
+    return fail(
+      `cannot be looked at: ${mute.map((one) => one.name).join(', ')}`,
+      'docker compose ps   and   deploy logs',
+    );
   if (mute.length) {
     return fail(
       `no answer to the control command: ${mute.map((one) => one.name).join(', ')}`,
@@ -54,7 +59,9 @@ export function judgeContract(running: Running[]): Verdict {
   if (complaints.length)
     return warn(`instances complain: ${complaints.join('; ')}`, 'deploy logs   shows what they say');
   const phases = running.map(({ release, state }) => `${release} ${state!.phase}`).join(', ');
-  return ok(`every instance answers its control command (${phases})`);
+  return ok(
+    `every instance ${hasControl ? 'answers its control command' : 'answers as it should'} (${phases})`,
+  );
 }
 
 /** The kernel hands over only between listeners of one uid and one explicit address. */
@@ -111,8 +118,13 @@ export function judgeNamespace(pod: { id: string; startedAt: string }, joined: J
   );
 }
 
-/** What came back from the published port. */
-export function judgePort(url: string | null, answer: Answer | null, known: string[]): Verdict {
+/** What came back from the published port; `isNamed`: whoever serves there is to say by which release it is. */
+export function judgePort(
+  url: string | null,
+  answer: Answer | null,
+  known: string[],
+  isNamed = true,
+): Verdict {
   if (!url || !answer)
     return fail(
       'the pod publishes no port',
@@ -123,6 +135,8 @@ export function judgePort(url: string | null, answer: Answer | null, known: stri
       `${url} does not answer as it should: ${answer.problem}`,
       'docker compose ps   and   docker compose logs proxy',
     );
+  if (answer.release === null && !isNamed)
+    return ok(`${url} answers; by which release, the proxy knows from the first deploy on`);
   if (answer.release === null) {
     return fail(
       `${url} answers, but without X-Release: it is something else, or the proxy drops the header`,
@@ -157,14 +171,23 @@ function runningOf({ instances }: Facts): Running[] {
   return instances.filter((one) => one.running);
 }
 
-async function port({ url, config, instances }: Facts): Promise<Verdict> {
+async function port({ url, config, instances, record }: Facts): Promise<Verdict> {
   if (!url) return judgePort(null, null, []);
+  // An image that does not say it is told by its address, once there is a list of them.
+  const isNamed = config.settings.ctl !== false || (record?.known.length ?? 0) > 0;
   const answer = await new Probe(new URL(config.settings.probe, url)).send(false);
   return judgePort(
     url,
     answer,
     instances.map((one) => one.release),
+    isNamed,
   );
+}
+
+/** Only a port that is shared asks for one uid and one address. */
+function judgeAddresses(facts: Facts): Verdict {
+  if (facts.config.settings.strategy === 'upstream') return ok('each release has an address of its own');
+  return judgeAddresses(runningOf(facts));
 }
 
 function namespace({ pod, containers }: Facts): Verdict {
@@ -204,13 +227,13 @@ const NEEDS: Check['needs'] = ['engine', 'config', 'pod', 'serving'];
 
 export const APP_CHECKS: Check[] = [
   { id: 'serving', title: 'release that serves', needs: [...NEEDS, 'idle'], run: serving },
-  { id: 'contract', title: 'control command', needs: NEEDS, run: (facts) => judgeContract(runningOf(facts)) },
   {
-    id: 'addresses',
-    title: 'uid and bind address',
+    id: 'contract',
+    title: 'control command',
     needs: NEEDS,
-    run: (facts) => judgeAddresses(runningOf(facts)),
+    run: (facts) => judgeContract(runningOf(facts), facts.config.settings.ctl !== false),
   },
+  { id: 'addresses', title: 'uid and bind address', needs: NEEDS, run: judgeAddresses },
   { id: 'namespace', title: 'network of the pod', needs: NEEDS.slice(0, 3), run: namespace },
   { id: 'port', title: 'published port', needs: NEEDS.slice(0, 3), run: port },
   {

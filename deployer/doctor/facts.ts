@@ -2,7 +2,7 @@ import type Docker from 'dockerode';
 import { loadConfig, type Config } from '../config.ts';
 import { INITIAL_RELEASE, type ReleaseRecord, type State } from '../contract.ts';
 import { Sessions } from '../core/sessions.ts';
-import { readRecord } from '../core/observe.ts';
+import { readRecord, recordOf } from '../core/observe.ts';
 import { Engine } from '../engine/docker.ts';
 import { publishedUrls, type Instance } from '../engine/instance.ts';
 import { toDeployError } from '../errors.ts';
@@ -163,7 +163,7 @@ async function lookAtProject(facts: Facts): Promise<Lack | void> {
   facts.tlsUrl = published.tlsUrl;
   facts.netns = await readNetns(engine, pod.Id).catch(() => ({}));
   await readRecord(engine, pod.Id).then(
-    (record) => (facts.record = record),
+    (record) => (facts.record = settings.ctl ? record : recordOf(instances, record)),
     (error: unknown) => (facts.recordProblem = (error as Error).message),
   );
 }

@@ -5,6 +5,7 @@ import { execa, ExecaError } from 'execa';
 import type { Config } from '../config.ts';
 import { IMAGE_VARIABLE, RELEASE_VARIABLE } from '../contract.ts';
 import { DeployError } from '../errors.ts';
+import { REVISION_LABEL } from './image-facts.ts';
 
 const CREATE_TIMEOUT_MS = 60_000;
 const BUILD_TIMEOUT_MS = 30 * 60_000;
@@ -63,7 +64,10 @@ export async function scaleUp(
   }
 }
 
-/** Builds the service's image with `docker build` under `tag`; each line of output goes to `onLine`. */
+/**
+ * Builds the service's image under `tag`: by the Dockerfile here, or by Compose where `build:` says more than that. Each line of
+ * output goes to `onLine`.
+ */
 export async function buildImage(
   config: Config,
   tag: string,
@@ -71,14 +75,25 @@ export async function buildImage(
   onLine: (line: string) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const label = `org.opencontainers.image.revision=${revision}`;
-  const subprocess = execa('docker', ['build', '--progress=plain', '--label', label, '--tag', tag, '.'], {
-    cwd: config.directory,
-    timeout: BUILD_TIMEOUT_MS,
-    cancelSignal: signal,
-    stdin: 'ignore',
-    all: true,
+  const options = { cwd: config.directory, timeout: BUILD_TIMEOUT_MS, cancelSignal: signal } as const;
+  const { service } = config.settings;
+  const [command, ...words] = composeCommand();
+  // Compose has no flag for a label: it reads one file more, from its input.
+  const label = JSON.stringify({
+    services: { [service]: { build: { labels: { [REVISION_LABEL]: revision } } } },
   });
+  const subprocess = config.isBuiltByCompose
+    ? execa(command, [...words, '--progress', 'plain', ...projectArgs(config), '-f', '-', 'build', service], {
+        ...options,
+        env: { [IMAGE_VARIABLE]: tag },
+        input: label,
+        all: true,
+      })
+    : execa(
+        'docker',
+        ['build', '--progress=plain', '--label', `${REVISION_LABEL}=${revision}`, '--tag', tag, '.'],
+        { ...options, stdin: 'ignore', all: true },
+      );
   try {
     for await (const line of subprocess.iterable({ from: 'all' })) onLine(line);
     await subprocess;

@@ -14,7 +14,8 @@ export interface ImageFacts {
   schemaNeeds: number;
 }
 
-const REVISION_LABEL = 'org.opencontainers.image.revision';
+/** What an image says of the git revision that it was built from. */
+export const REVISION_LABEL = 'org.opencontainers.image.revision';
 const SCHEMA_LABEL = 'tasuki.schema';
 
 /** Null when no image of this name or id is here. */

@@ -1,11 +1,7 @@
 #!/bin/bash
-<<<<<<< HEAD:proxy/nginx/15-watch.sh
-# Looks once a second for what nginx does not notice by itself.
+# Looks once a second for what neither nginx nor h2o notices by itself.
 #
 # A release's container that has another address: nginx is told, where each release has its own (STRATEGY=upstream).
-=======
-# Looks once a second for two things that neither nginx nor h2o notices by itself.
->>>>>>> h2o:proxy/common/watch.sh
 #
 # A new certificate: the proxy reloads. What is open stays with the process that it came to, which answers what it has begun and
 # leaves. What the proxy cannot use it reports on standard error, and goes on with what it had.

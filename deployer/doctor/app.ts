@@ -185,7 +185,7 @@ async function port({ url, config, instances, record }: Facts): Promise<Verdict>
 }
 
 /** Only a port that is shared asks for one uid and one address. */
-function judgeAddresses(facts: Facts): Verdict {
+function checkAddresses(facts: Facts): Verdict {
   if (facts.config.settings.strategy === 'upstream') return ok('each release has an address of its own');
   return judgeAddresses(runningOf(facts));
 }
@@ -233,7 +233,7 @@ export const APP_CHECKS: Check[] = [
     needs: NEEDS,
     run: (facts) => judgeContract(runningOf(facts), facts.config.settings.ctl !== false),
   },
-  { id: 'addresses', title: 'uid and bind address', needs: NEEDS, run: judgeAddresses },
+  { id: 'addresses', title: 'uid and bind address', needs: NEEDS, run: checkAddresses },
   { id: 'namespace', title: 'network of the pod', needs: NEEDS.slice(0, 3), run: namespace },
   { id: 'port', title: 'published port', needs: NEEDS.slice(0, 3), run: port },
   {

@@ -13,9 +13,9 @@ const ALL = Boolean(process.env.ALL_STEPS);
 
 /** After how many of a run's steps it is killed. */
 function chosen(steps: string[]): number[] {
-  const after = steps.indexOf('promote') + 1;
+  const switched = steps.indexOf('promote') + 1;
   const counts = Array.from({ length: steps.length + 1 }, (_, count) => count);
-  return ALL ? counts : counts.filter((count) => count % 3 === 0 || Math.abs(count - after) <= 1);
+  return ALL ? counts : counts.filter((count) => count % 3 === 0 || Math.abs(count - switched) <= 1);
 }
 
 describe('a deployer that is killed with SIGKILL', () => {

@@ -1,3 +1,4 @@
+import { normalize } from 'node:path';
 import { isMapping, merge, type ComposeFile } from '../config.ts';
 import { fillIn, type Values } from '../fill-in.ts';
 import type { Service } from '../services.ts';
@@ -34,6 +35,8 @@ export interface Survey {
   lacks: { init: boolean; restart: boolean; logging: boolean };
   /** It has networks of its own; the project's default one is added. */
   hasNetworks: boolean;
+  /** The services whose containers are given all of `.env`, to which each deploy writes. */
+  takeEnv: string[];
 }
 
 export interface Found {
@@ -84,6 +87,7 @@ export function lookAt(
       logging: app.logging === undefined,
     },
     hasNetworks: app.networks !== undefined,
+    takeEnv: Object.keys(services).filter((name) => takesEnv(services[name] ?? {})),
   };
   return { problems, survey, notes: [...port.notes, ...warnings(survey, services)] };
 }
@@ -92,6 +96,14 @@ export function lookAt(
 function firstImage({ image }: Plain, byDefault: string, values: Values): string {
   const name = typeof image === 'string' ? fillIn(image, values) : byDefault;
   return /[:@][^/]*$/.test(name) ? name : `${name}:${typeof image === 'string' ? 'latest' : 'v1'}`;
+}
+
+/** In any syntax of `env_file:`. */
+function takesEnv({ env_file: files }: Plain): boolean {
+  return [files].flat().some((one: unknown) => {
+    const path = isMapping(one) ? one.path : one;
+    return typeof path === 'string' && normalize(path) === '.env';
+  });
 }
 
 function hasRestartPolicy({ deploy }: Plain): boolean {

@@ -1,4 +1,4 @@
-import { IMAGE_VARIABLE, INITIAL_RELEASE, RELEASE_VARIABLE } from '../contract.ts';
+import { IMAGE_VARIABLE, INITIAL_RELEASE, RELEASE_VARIABLE, SCALE_VARIABLE } from '../contract.ts';
 import type { Survey } from './survey.ts';
 
 /** What the proxy is asked for during a deploy where the app has no such path either: 404 is an answer too. */
@@ -28,15 +28,26 @@ services:
     ports: !reset [] # taken away, because the proxy has them now: two releases cannot publish the same port
 ${optional(survey)}    environment:
       RELEASE: \${${RELEASE_VARIABLE}:-} # tells the containers of two releases apart; the app need not read it
-    networks:
+${survey.takeEnv.includes(service) ? withoutEnv : ''}    networks:
       default: # the project's own network, where the proxy is
         aliases: ['\${${RELEASE_VARIABLE}:-${INITIAL_RELEASE}}'] # the name by which the proxy finds exactly this release
 
-${proxyText(survey, probe)}
+${survey.takeEnv
+  .filter((name) => name !== service)
+  .map(otherText)
+  .join('')}${proxyText(survey, probe)}
 volumes: # of this machine; they outlive all containers
   tasuki-run:
   tasuki-certificates:
 `;
+}
+
+/** Or else the next `docker compose up -d` would see a changed environment, and make the container anew. */
+const withoutEnv = `      # All of .env is given to this container (env_file). What deploy writes there shall not change it:
+${[IMAGE_VARIABLE, RELEASE_VARIABLE, SCALE_VARIABLE].map((name) => `      ${name}: '' # not given to it\n`).join('')}`;
+
+function otherText(name: string): string {
+  return `  ${name}:\n    environment:\n${withoutEnv}\n`;
 }
 
 function optional({ hasName, lacks }: Survey): string {

@@ -111,7 +111,7 @@ describe('an Express app that knows nothing of tasuki, after deploy init', () =>
   });
 });
 
-describe('a project with a network, a container name and a build context of its own, after deploy init', () => {
+describe('a project with a network, a container name, a build context and an env_file of its own, after deploy init', () => {
   it('is built as its file says, handed over, and left alone by docker compose up -d', async () => {
     const edit = (text: string): string =>
       text
@@ -119,8 +119,13 @@ describe('a project with a network, a container name and a build context of its 
           'build: .',
           'build: { context: web, args: [A=1] }\n    container_name: shop-$COMPOSE_PROJECT_NAME',
         )
-        .concat('    networks: [front]\nnetworks: { front: }\n');
+        .concat(
+          '    env_file: .env\n    networks: [front]\n' +
+            '  tail: { image: debian:trixie-slim, init: true, command: [sleep, infinity], env_file: .env }\n' +
+            'networks: { front: }\n',
+        );
     await using shop = await Newcomer.make(edit);
+    await writeFile(join(shop.folder, '.env'), 'COLOUR=red\n');
     const web = join(shop.folder, 'web');
     await mkdir(web);
     for (const name of ['Dockerfile', 'package.json', 'server.js', 'version.txt'])

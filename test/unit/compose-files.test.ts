@@ -36,4 +36,17 @@ describe('the files of a project', () => {
     assert.equal((await loadConfig({ files: [], cwd, env: {} })).settings.park, false);
     assert.equal((await loadConfig({ files: ['compose.yaml'], cwd, env: {} })).settings.park, true);
   });
+
+  it('say how its image is built: by the Dockerfile here, or as only Compose can', async (t) => {
+    const cwd = await mkdtemp(join(tmpdir(), 'tasuki-files-'));
+    t.after(async () => await rm(cwd, { recursive: true, force: true }));
+    const built = async (build: string): Promise<boolean> => {
+      await writeFile(join(cwd, 'compose.yaml'), GOOD.replace(/^ {4}build: \.\n/m, build));
+      return (await loadConfig({ files: [], cwd, env: {} })).isBuiltByCompose;
+    };
+    assert.equal(await built('    build: .\n'), false);
+    assert.equal(await built(''), false, 'a Dockerfile here needs no build:');
+    assert.equal(await built('    build: ./web\n'), true);
+    assert.equal(await built('    build: { context: ., args: { A: 1 } }\n'), true);
+  });
 });

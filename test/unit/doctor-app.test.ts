@@ -111,3 +111,16 @@ void test('the port must be answered by a release of this project', () => {
   );
   assert.match(judgePort(null, null, []).found, /no port/);
 });
+
+void test('an image without a control command is asked for none, and the port for no release before the first deploy', () => {
+  const mute = { ...running('a', 'parked'), state: null };
+  assert.match(judgeContract([mute]).advice ?? '', /contract/);
+  const verdict = judgeContract([mute], false);
+  assert.equal(verdict.level, 'fail');
+  assert.doesNotMatch(verdict.advice ?? '', /contract/);
+  const answer = { release: null, ok: true, problem: null };
+  assert.equal(judgePort('http://127.0.0.1:80', answer, ['a']).level, 'fail');
+  assert.equal(judgePort('http://127.0.0.1:80', answer, ['a'], false).level, 'ok');
+  const bad = { release: null, ok: false, problem: '502' };
+  assert.equal(judgePort('http://127.0.0.1:80', bad, ['a'], false).level, 'fail');
+});

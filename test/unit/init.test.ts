@@ -73,6 +73,14 @@ describe('what deploy init finds out', () => {
     ],
     ['an image whose tag is a variable', web('image: "acme/shop:${TAG:-7}"'), { image: 'acme/shop:7' }],
     ['an image that is built', WEB, { image: 'shop-web:v1', isBuilt: true }],
+    [
+      'who is given all of .env',
+      web(
+        'env_file: [./.env, more.env]',
+        'a: { image: a, env_file: [{ path: .env }] }, b: { env_file: b.env }',
+      ),
+      { takeEnv: ['web', 'a'] },
+    ],
     ['a service that is called proxy', web('', 'proxy: { image: squid }'), { proxy: 'tasuki-proxy' }],
     [
       'settings of its own, which stay',
@@ -163,7 +171,12 @@ describe('what deploy init finds out', () => {
 });
 
 describe('the file that deploy init writes', () => {
-  const projects = [WEB, web('container_name: shop, networks: [front]'), web('', 'proxy: { image: squid }')];
+  const projects = [
+    WEB,
+    web('env_file: .env', 'a: { image: a, env_file: .env }'),
+    web('container_name: shop, networks: [front]'),
+    web('', 'proxy: { image: squid }'),
+  ];
   for (const yaml of projects) {
     it(`makes the project meet every rule: ${yaml}`, () => {
       const documents = [yaml, overrideText(survey(yaml), 'compose.yaml')].map(
@@ -187,6 +200,17 @@ describe('the file that deploy init writes', () => {
       [],
     );
     assert.ok(settings.length > 30);
+  });
+
+  it('keeps what a deploy writes to .env from every container that is given all of .env', () => {
+    const yaml = web('env_file: .env', 'a: { image: a, env_file: .env }, b: { image: b }');
+    const { services } = parseYaml(overrideText(survey(yaml), 'compose.yaml')) as {
+      services: Record<string, { environment: Record<string, string> }>;
+    };
+    for (const name of ['web', 'a'])
+      for (const variable of ['TASUKI_IMAGE', 'TASUKI_RELEASE', 'TASUKI_SCALE'])
+        assert.equal(services[name]?.environment[variable], '');
+    assert.deepEqual(Object.keys(services), ['web', 'a', 'proxy']);
   });
 
   it('asks for the health path during a deploy too, and never for the home page, which maintenance closes', () => {

@@ -71,9 +71,9 @@ export class NamedSocket implements Place {
 
   async take(lent: boolean): Promise<void> {
     const { path } = this.address;
-    const had = await pointAt(this.#before, path);
-    if (!had) await rm(this.#before, { force: true });
-    if (lent && had) {
+    const isServed = (await this.isListened()) && (await pointAt(this.#before, path));
+    if (!isServed) await rm(this.#before, { force: true });
+    if (lent && isServed) {
       await pointAt(`${this.#standIn}.before`, this.#standIn);
       await pointAt(this.#standIn, path);
     }

@@ -10,10 +10,13 @@ import { buildLoadImage } from './web/peers.ts';
  *   node test/bench/strategies.ts [--rounds 5] [--seconds 5] [--connections 64]
  */
 
-/** Who is compared, the first with each other: a name, and what makes its project. Another strategy, or proxy, is one more. */
+/** Who is compared, the first with each other: a name, and what makes its project.  */
 const SIDES: Record<string, ProjectOptions> = {
   reuseport: {},
   unix: { strategy: 'unix' },
+  upstream: { strategy: 'upstream' },
+  'h2o, reuseport': { proxy: 'h2o' },
+  'h2o, unix': { proxy: 'h2o', strategy: 'unix' },
 };
 /** Where the app does little, the way to it shows most. */
 const PATH = '/echo';
@@ -48,7 +51,7 @@ function show(side: string, samples: Sample[], first: Sample[]): string {
   const rates = samples.map(({ perSecond }) => Math.round(perSecond)).toSorted((a, b) => a - b);
   const errors = samples.reduce((sum, one) => sum + one.errors, 0);
   return (
-    `  ${side.padEnd(12)} ${Math.round(of(({ perSecond }) => perSecond))} requests/s (${rates[0]} to ${rates.at(-1)})` +
+    `  ${side.padEnd(14)} ${Math.round(of(({ perSecond }) => perSecond))} requests/s (${rates[0]} to ${rates.at(-1)})` +
     `   p50 ${of(({ p50 }) => p50).toFixed(1)} ms   p99 ${of(({ p99 }) => p99).toFixed(1)} ms   errors ${errors}` +
     `   ${median(ratios).toFixed(3)} of the first (${Math.min(...ratios).toFixed(3)} to ${Math.max(...ratios).toFixed(3)})`
   );

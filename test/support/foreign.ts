@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { request } from 'undici';
 import { docker, eventually } from './containers.ts';
 import { compareIds } from './ledger.ts';
 import type { Load, LoadReport, StartOptions } from './load/index.ts';
@@ -46,11 +47,22 @@ export async function answer(
   path = '/',
   headers: Record<string, string> = {},
 ): Promise<{ status: number; release: string | null; text: string }> {
-  const response = await fetch(new URL(path, project.url), { headers, signal: AbortSignal.timeout(5000) });
+  // One that is kept stays with the worker that it came to, which goes by the list of then.
+  const timeouts = { headersTimeout: 5000, bodyTimeout: 5000 };
+  const {
+    statusCode,
+    headers: got,
+    body,
+  } = await request(new URL(path, project.url), {
+    headers,
+    reset: true,
+    ...timeouts,
+  });
+  const release = got['x-release'];
   return {
-    status: response.status,
-    release: response.headers.get('x-release'),
-    text: await response.text(),
+    status: statusCode,
+    release: typeof release === 'string' ? release : null,
+    text: await body.text(),
   };
 }
 

@@ -34,6 +34,7 @@ export async function leaves(context: Context, { id, name }: Next): Promise<stri
     const rest = limit - (performance.now() - start);
     if (await Promise.race([end, sleep(Math.max(0, Math.min(LOOK_EVERY_MS, rest)), false)]))
       return ALL_ANSWERED;
+    await tellToLeave(context, id); // one that was just starting has not heard it: its start script did
     const open = await openIn(context, id);
     const many = open === null ? 'it cannot be seen how many connections are' : countOf(open, 'connection');
     if (rest <= 0) {

@@ -45,14 +45,15 @@ export class Route {
 
   /**
    * Before a container is stopped: waits until no request is with it, at most so many milliseconds. One of a release that stays in
-   * service beside it is taken off the list first.
+   * service beside it is taken off the list first; who was shown another by a link is shown it no more.
    */
   async release({ id, release }: { id: string; release: string }, ms: number): Promise<void> {
     const releases = await this.read();
     if (release === releases[0]) {
       await this.#write([...releases, notThis(id)]);
       await this.#switch();
-    }
+    } else
+      await runInside(this.#engine, this.#pod, ['sh', '-c', `rm -f ${RUN_DIR}/preview/${release}_*.open`]);
     await this.left(ms);
   }
 

@@ -171,7 +171,7 @@ describe('an image that knows nothing of tasuki', () => {
 
   it('is found when it comes back with another address', async () => {
     const release = await servingRelease('v1');
-    const [one] = await project.containers();
+    const one = (await project.status()).instances.find((i) => i.visible);
     const was = await upstreamList(project);
     const fillers = [];
     await docker(['stop', '-t', '2', one?.id ?? '']);
@@ -181,7 +181,7 @@ describe('an image that knows nothing of tasuki', () => {
         fillers.push((await docker(['run', '-d', '--network', network, v1])).trim());
       await docker(['start', one?.id ?? '']);
       await eventually('it is found', async () => (await answer(project)).release === release, BACK_MS);
-      assert.notEqual(await upstreamList(project), was);
+      await eventually('the list has its new address', async () => (await upstreamList(project)) !== was);
     } finally {
       await docker(['rm', '-f', ...fillers]);
     }

@@ -135,7 +135,8 @@ export class Driver implements Sink {
         this.#freshCredit += this.#options.freshShare;
         const fresh = this.#freshCredit >= 1;
         if (fresh) this.#freshCredit -= 1;
-        const lane = (fresh ? this.#idleFresh : this.#idleKept).pop();
+        // The one that has rested longest: a proxy that is reloaded may close what rests for seconds while a request is on its way.
+        const lane = (fresh ? this.#idleFresh : this.#idleKept).shift();
         // The latency counts from the moment the request was due, else a stall would hide behind its own queue.
         if (lane === undefined) this.counters.skipped++;
         else this.#sendFast(lane, begin + (arrived * 1000) / rate);

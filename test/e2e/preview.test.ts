@@ -6,7 +6,7 @@ import { eventually, docker } from '../support/containers.ts';
 import { buildFixture, buildReleases, Project } from '../support/project.ts';
 import { assertNothingLost, STEADY, underLoad } from '../support/under-load.ts';
 
-const LINK = /look at it: (http:\/\/\S+\/\.tasuki\/preview\/([\w-]{24}))/;
+const LINK = /look at it: (http:\/\/\S+\/\.tasuki\/preview\/([\w-]+))/;
 const SMOKE = `
   smoke:
     - /

@@ -59,7 +59,12 @@ export const deploySchema = z.strictObject({
   /** Where the proxy is reached; default: the pod's published port. */
   url: z.optional(z.url({ protocol: /^https?$/ })),
   /** The control command, in the image's working directory; `false`: an image that knows nothing of docs/contract.md. */
-  ctl: defaultTo(z.union([z.literal(false), z.array(z.string()).check(z.minLength(1))]), ['node', 'ctl']),
+  ctl: defaultTo(
+    z.union([z.literal(false), z.array(z.string()).check(z.minLength(1))], {
+      error: 'must be a list of words such as [node, ctl], or false',
+    }),
+    ['node', 'ctl'],
+  ),
   /** Until the new release must be healthy. */
   timeout: defaultTo(duration, 60_000),
   /** Until an instance that leaves the port has answered everything. */

@@ -11,7 +11,7 @@ describe('a command line that makes no sense', () => {
   const cases: [string, string[], RegExp][] = [
     ['an unknown flag', ['--imag', 'app:v2'], /unknown option '--imag' \(Did you mean --image\?\)/],
     ['an unknown flag of a command', ['status', '--frob'], /unknown option '--frob'/],
-    ['an unknown word', ['sttaus'], /"sttaus" is not a command; there are: status, rollback, /],
+    ['an unknown word', ['sttaus'], /"sttaus" is not a command; there are: init, status, rollback, /],
     ['an image without its flag', ['app:v2'], /to deploy that image: deploy --image app:v2/],
     ['a word too many', ['status', 'now'], /too many arguments for 'status'.*: now/],
     ['no image', [], /say which image: deploy --image NAME:TAG, or deploy --build/],
@@ -30,7 +30,7 @@ describe('a command line that makes no sense', () => {
     [
       '--hold with another command',
       ['status', '--hold'],
-      /--hold, --scale and --no-smoke make a deploy, they do not go with "status"/,
+      /--hold, --scale, --service and --no-smoke make a deploy, they do not go with "status"/,
     ],
     [
       'a share of nothing',

@@ -25,11 +25,11 @@ describe('a project that is not right', () => {
     const run = await desk.deploy(IMAGE, NO_ENGINE);
     assertRefused(run, 78, /the project is not ready \(8 problems\)/, /on: {4}\S+compose\.yaml/);
     for (const problem of [
-      /x-deploy: Unrecognized key: "colour"; known are service, pod, workers, health, /,
+      /x-deploy: Unrecognized key: "colour"; known are service, pod, strategy, proxy, workers, health, /,
       /x-deploy\.timeout: "soon" is not a duration such as 500ms, 30s or 5m/,
       /x-deploy\.park: .*expected boolean/,
       /x-deploy\.health: must be a path that starts with \//,
-      /x-deploy\.ctl: .*expected array/,
+      /x-deploy\.ctl: must be a list of words such as \[node, ctl\], or false/,
       /x-deploy\.url: Invalid URL/,
       /services\.app\.environment needs RELEASE: \$\{TASUKI_RELEASE:-\}/,
       /services\.app\.image must be \$\{TASUKI_IMAGE:-your-image:tag\}/,

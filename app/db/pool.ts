@@ -9,6 +9,8 @@ import { rememberingLookup } from './lookup.ts';
 /** Deadlines in milliseconds: a database that hangs costs a request this much, then it is answered 503. */
 const CONNECT_TIMEOUT_MS = 2000;
 const STATEMENT_TIMEOUT_MS = 5000;
+/** A timer that is this late means that this process was held up. */
+const HELD_UP_MS = 50;
 /** Requests waiting for a connection in one child; more than this can only be late, so they are refused at once. */
 const QUEUE_LIMIT = 1000;
 
@@ -90,16 +92,30 @@ export function createDatabase(config: DatabaseConfig): Database {
   };
 }
 
+/**
+ * Calls `late` after `ms`. A process that was held up itself runs its timers before it reads its sockets: the time it
+ * lost is not the database's, and is added once.
+ */
+function deadline(ms: number, late: () => void): { clear: () => void } {
+  const due = performance.now() + ms;
+  let timer = setTimeout(() => {
+    const lost = performance.now() - due;
+    if (lost < HELD_UP_MS) late();
+    else timer = setTimeout(late, Math.min(lost, ms));
+  }, ms);
+  return { clear: () => clearTimeout(timer) };
+}
+
 /** A connection of the pool. mysql2 has no deadline of its own for this wait. */
 function acquire(pool: Pool, timeoutMs: number): Promise<PoolConnection> {
   return new Promise((resolve, reject) => {
     let late = false;
-    const timer = setTimeout(() => {
+    const timer = deadline(timeoutMs, () => {
       late = true;
       reject(new Unavailable('the database'));
-    }, timeoutMs);
+    });
     pool.getConnection((error, connection) => {
-      clearTimeout(timer);
+      timer.clear();
       if (late) connection?.release();
       else if (error) reject(translate(error));
       else resolve(connection);
@@ -113,12 +129,12 @@ function acquire(pool: Pool, timeoutMs: number): Promise<PoolConnection> {
  */
 function execute<T>(connection: PoolConnection, sql: string, values: Value[], timeoutMs: number): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => {
+    const timer = deadline(timeoutMs, () => {
       connection.destroy();
       reject(new Unavailable('the database'));
-    }, timeoutMs);
+    });
     connection.execute<RowDataPacket[]>(sql, values, (error, result) => {
-      clearTimeout(timer);
+      timer.clear();
       if (error) reject(translate(error));
       else resolve(result as unknown as T);
     });

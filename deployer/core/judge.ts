@@ -13,6 +13,8 @@ const MIN_ANSWERS = 100;
 /** A release is slower when its median is so many times the old one's, and by more than a machine's noise. */
 const SLOWER_TIMES = 3;
 const SLOWER_MS = 8;
+/** It still warms up while the median of its next answers is below this part of that of those before. */
+const WARMING = 0.75;
 
 /** What several instances of one release have answered together. */
 export function sumOf(all: Figures[]): Figures {
@@ -52,17 +54,20 @@ export function median({ times }: Figures): number | null {
 /**
  * Says, look after look, what is worse about the new release than about the old one; nothing when too little was answered to tell.
  * A release that has just begun is slow, its code not being compiled yet: that it is slow must show a second time, of answers
- * that were given after the first.
+ * that were given after the first, and which are not much faster than those.
  */
 export class Judge {
-  #suspected: Figures | null = null;
+  #suspected: { at: Figures; ms: number } | null = null;
 
   /** `next` counts since the comparison began; `errors` of the old one is the longest look there is at it, `pace` the latest. */
   look(next: Figures, old: { errors: Figures; pace: Figures }): string[] {
     const errors = moreErrors(next, old.errors);
-    const slow = slower(this.#suspected ? since(this.#suspected, next) : next, old.pace);
-    if (slow.length === 0 || this.#suspected) return [...errors, ...slow];
-    this.#suspected = next;
+    const latest = this.#suspected ? since(this.#suspected.at, next) : next;
+    const slow = slower(latest, old.pace);
+    if (slow.length === 0) return errors;
+    const ms = median(latest) ?? 0;
+    if (this.#suspected && ms >= this.#suspected.ms * WARMING) return [...errors, ...slow];
+    this.#suspected = { at: next, ms };
     return errors;
   }
 }

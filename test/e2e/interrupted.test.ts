@@ -74,7 +74,7 @@ describe('a deploy that is interrupted, or meets another', () => {
         assert.equal(exitCode, 130, stdout);
         assert.match(stdout, /interrupted: undoing \(again: stop at once/);
         assert.match(stdout, /"status":"undone"/);
-        assert.match(stdout, /"type":"end","outcome":"interrupted"/);
+        assert.match(stdout, /"type":"end","command":"deploy","outcome":"interrupted"/);
         assert.deepEqual(await scene(), were, `after Ctrl-C in ${step}`);
         assert.equal(await project.answering(), release);
         assert.deepEqual(await project.upChanges(), []);

@@ -8,6 +8,7 @@ import { survives } from '../support/killed.ts';
 import type { Load } from '../support/load/index.ts';
 import { buildFixture, buildReleases, Project } from '../support/project.ts';
 import { atRest, planOf } from '../support/steps.ts';
+import { undone } from '../support/undone.ts';
 import { assertNothingLost, STEADY, underLoad, type LoadResult } from '../support/under-load.ts';
 
 const [V2, V3] = ['tasuki-test:v2', 'tasuki-test:v3'];
@@ -51,17 +52,7 @@ describe('where releases are handed over by the name of a socket', () => {
   });
 
   it('a bad release is undone and costs no user a request', async (t) => {
-    const result = await underLoad(project, STEADY, async (load) => {
-      for (const { does, kind, flags = [], says } of BAD_ON_A_SOCKET) {
-        const { serving } = (await project.status()).record!;
-        const { sent } = await load.counters();
-        const run = await project.deploy('--image', `tasuki-test:${kind}`, ...flags);
-        assert.equal(run.exitCode, 1, `one that ${does}: ${run.stdout}${run.stderr}`);
-        for (const wanted of says) assert.match(run.stderr, wanted);
-        assert.equal(await project.answering(), serving);
-        await load.until((now) => now.sent > sent + 300, BACK_MS);
-      }
-    });
+    const result = await undone(project, BAD_ON_A_SOCKET);
     t.diagnostic(result.judgement.summary);
     assertNothingLost(result, 600);
   });

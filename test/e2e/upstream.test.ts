@@ -6,6 +6,7 @@ import { handOver, median } from '../support/handovers.ts';
 import { survives } from '../support/killed.ts';
 import { buildFixture, buildReleases, Project } from '../support/project.ts';
 import { atRest, planOf } from '../support/steps.ts';
+import { undone } from '../support/undone.ts';
 import { assertNothingLost, SATURATING, STEADY, underLoad } from '../support/under-load.ts';
 
 const [V2, V3] = ['tasuki-test:v2', 'tasuki-test:v3'];
@@ -38,17 +39,7 @@ describe('where each release has an address of its own', () => {
   });
 
   it('a bad release is undone and costs no user a request', async (t) => {
-    const result = await underLoad(project, STEADY, async (load) => {
-      for (const { does, kind, flags = [], says } of BAD) {
-        const { serving } = (await project.status()).record!;
-        const { sent } = await load.counters();
-        const run = await project.deploy('--image', `tasuki-test:${kind}`, ...flags);
-        assert.equal(run.exitCode, 1, `one that ${does}: ${run.stdout}${run.stderr}`);
-        for (const wanted of says) assert.match(run.stderr, wanted);
-        assert.equal(await project.answering(), serving);
-        await load.until((now) => now.sent > sent + 300, BACK_MS);
-      }
-    });
+    const result = await undone(project, BAD);
     t.diagnostic(result.judgement.summary);
     assertNothingLost(result, 600);
   });

@@ -1,42 +1,22 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, beforeEach, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { eventually } from '../support/containers.ts';
-import { HostInstance } from '../support/instance.ts';
 import { loadSocket, type SocketLoad } from '../support/socket-load.ts';
+import { UnixInstances } from '../support/unix-instances.ts';
 
 const LANES = 64;
 const HANDOVERS = 6;
 const TRIES = 20;
 
 describe('serve() on a unix socket, one release after another,', { timeout: 240_000 }, () => {
-  let dir: string;
-  let name: string;
-  let running: HostInstance[];
-
-  beforeEach(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'tasuki-unix-'));
-    name = join(dir, 'app.sock');
-    running = [];
-  });
-  afterEach(async () => {
-    await Promise.all(running.map((one) => one[Symbol.asyncDispose]()));
-    await rm(dir, { recursive: true, force: true });
-  });
-
-  function start(release: string, env: Record<string, string> = {}): HostInstance {
-    const one = new HostInstance(dir, 1, release, { LISTEN: `unix:${name}`, ...env }, 'echo');
-    running.push(one);
-    return one;
-  }
+  const all = UnixInstances.ofSuite();
+  const start = all.start.bind(all);
 
   /** Deploys under load, every third not promoted, at most `count` until a request fails. */
   async function handOver(count: number, env: Record<string, string>): Promise<SocketLoad> {
     let old = start('r0', env);
     await old.until('serving');
-    const load = loadSocket(name, LANES);
+    const load = loadSocket(all.name, LANES);
     const enough = async (): Promise<void> => {
       const { sent } = load;
       await eventually('requests are sent', async () => load.sent > sent + 300 || load.failures.length > 0);
@@ -76,7 +56,7 @@ describe('serve() on a unix socket, one release after another,', { timeout: 240_
   it('loses no POST when SIGHUP replaces its children', async (t) => {
     const one = start('r0', { BUSY_MS: '1' });
     const before = (await one.until('serving')).children.map(({ pid }) => pid);
-    const load = loadSocket(name, LANES);
+    const load = loadSocket(all.name, LANES);
     one.process.kill('SIGHUP');
     await eventually(
       'both children are new',

@@ -1,34 +1,17 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import http from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { eventually } from '../support/containers.ts';
-import { HostInstance, type Control } from '../support/instance.ts';
+import { type Control, type HostInstance } from '../support/instance.ts';
+import { UnixInstances } from '../support/unix-instances.ts';
 
 describe('serve() on a unix socket', { timeout: 240_000 }, () => {
-  let dir: string;
-  let name: string;
-  let running: HostInstance[];
-
-  beforeEach(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'tasuki-unix-'));
-    name = join(dir, 'app.sock');
-    running = [];
-  });
-  afterEach(async () => {
-    await Promise.all(running.map((one) => one[Symbol.asyncDispose]()));
-    await rm(dir, { recursive: true, force: true });
-  });
-
-  function start(release: string, env: Record<string, string> = {}): HostInstance {
-    const one = new HostInstance(dir, 1, release, { LISTEN: `unix:${name}`, ...env }, 'echo');
-    running.push(one);
-    return one;
-  }
+  const all = UnixInstances.ofSuite();
+  const start = all.start.bind(all);
   /** One request to who is behind a name: the release that answers, or why none did. */
-  function answering(path = name): Promise<string> {
+  function answering(path = all.name): Promise<string> {
     return new Promise((resolve) => {
       const req = http.get({ socketPath: path, agent: false }, (res) => {
         res.resume();
@@ -37,9 +20,9 @@ describe('serve() on a unix socket', { timeout: 240_000 }, () => {
       req.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
     });
   }
-  const standIn = (): Promise<string> => answering(join(dir, 'stand-in.sock'));
+  const standIn = (): Promise<string> => answering(join(all.dir, 'stand-in.sock'));
   const sockets = async (): Promise<string[]> =>
-    (await readdir(dir)).filter((one) => one.startsWith('app.sock') || one.startsWith('stand-in'));
+    (await readdir(all.dir)).filter((one) => one.startsWith('app.sock') || one.startsWith('stand-in'));
 
   /** r1 serves, r2 is in standby. */
   async function pair(): Promise<[HostInstance, HostInstance]> {
@@ -64,7 +47,7 @@ describe('serve() on a unix socket', { timeout: 240_000 }, () => {
 
   it('takes the name when it is admitted, and gives it back when the session ends before it was promoted', async () => {
     const [r1, r2] = await pair();
-    assert.deepEqual((await r1.state()).listen, { path: name });
+    assert.deepEqual((await r1.state()).listen, { path: all.name });
     assert.equal(await answering(), 'r1');
     const control = await admitted(r2);
     assert.equal(await answering(), 'r2');
@@ -181,7 +164,7 @@ describe('serve() on a unix socket', { timeout: 240_000 }, () => {
   it('lets connections wait while its only child is replaced after a crash', async () => {
     const one = start('r1', { WEB_CONCURRENCY: '1' });
     await one.until('serving');
-    const crash = http.get({ socketPath: name, path: '/crash', agent: false });
+    const crash = http.get({ socketPath: all.name, path: '/crash', agent: false });
     await new Promise((resolve) => crash.once('error', resolve));
     assert.equal(await answering(), 'r1');
     assert.equal((await one.state()).restarts, 1);
@@ -201,7 +184,7 @@ describe('serve() on a unix socket', { timeout: 240_000 }, () => {
     const r1 = start('r1');
     await r1.until('serving');
     const whole = { version: 1, serving: 'r2', known: ['r1'], at: new Date().toISOString() };
-    await writeFile(join(dir, 'record.json'), JSON.stringify(whole));
+    await writeFile(join(all.dir, 'record.json'), JSON.stringify(whole));
     await eventually('it has read the record', async () => (await r1.state()).record?.serving === 'r2');
     assert.equal((await r1.state()).phase, 'serving');
     assert.equal(await answering(), 'r1');

@@ -74,6 +74,23 @@ void describe('the app with its database', () => {
     assert.match(page.text, /<output>3<\/output>/);
   });
 
+  void test('a process that is held up for longer than a deadline takes the answer that came meanwhile', async () => {
+    const database = createDatabase(loadConfig(env).database);
+    try {
+      await database.read('SELECT 1');
+      const answer = database.read('SELECT 1 AS one', [], 200);
+      await new Promise((resolve) => setImmediate(resolve)); // sent
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 600);
+      assert.deepEqual(
+        (await answer).map((row) => ({ ...(row as object) })),
+        [{ one: 1 }],
+      );
+      await assert.rejects(database.read('SELECT SLEEP(1)', [], 200), /the database is not available/);
+    } finally {
+      await database.close();
+    }
+  });
+
   void test('a page with the seeded race and all the cheers it shows is about 40 KB, read from the database each time', async () => {
     const database = createDatabase(loadConfig(env).database);
     const texts = ['Fight! Two more kilometres', 'Go go go!', 'What a leg, Ren. See you at Lake Ashi!'];

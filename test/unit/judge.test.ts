@@ -74,6 +74,17 @@ describe('a release is worse', () => {
       assert.deepEqual(judge.look(addUp([begin, figures(n, 0, 10)]), old(0)), []);
   });
 
+  it('and not while its answers still get faster, but when they no longer do', () => {
+    const judge = new Judge();
+    let all = figures(100, 0, 400);
+    for (const ms of [200, 100]) {
+      assert.deepEqual(judge.look(all, old(0)), []);
+      all = addUp([all, figures(100, 0, ms)]);
+    }
+    assert.deepEqual(judge.look(all, old(0)), []);
+    assert.equal(judge.look(addUp([all, figures(100, 0, 100)]), old(0)).length, 1);
+  });
+
   it('and not when it is a little slower, when both are fast, or when there are too few answers on either side', () => {
     assert.deepEqual(again(figures(200, 0, 20), old(0)), []);
     assert.deepEqual(again(figures(200, 0, 4), old(0, 0.5)), []);

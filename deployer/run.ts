@@ -75,7 +75,7 @@ export async function change(
   const start = performance.now();
   const measuring = measureRoom(engine); // beside all that follows
   const config = await loadConfig(globals);
-  if (globals.canary) requireShares(config.settings, '--canary');
+  if (globals.canary) requireShares(config, '--canary');
   if (globals.dryRun) return await dryRun(globals, config, { engine, measuring }, decide);
   const finding = requirePod(engine, config);
   const performing = import('./perform.ts'); // loads while the engine answers

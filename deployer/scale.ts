@@ -57,7 +57,7 @@ export function wantedScale(asked: AskedScale | undefined, config: Config): numb
   if (!asked) return undefined;
   if (asked.service !== service)
     throw usage(`--scale ${asked.service}=${asked.count}: the service that is handed over is "${service}"`);
-  if (asked.count > 1) requireShares(config.settings, '--scale');
+  if (asked.count > 1) requireShares(config, '--scale');
   if (asked.count !== config.scale && !config.canSetScale) {
     throw new DeployError({
       code: 'SCALE_IS_FIXED',

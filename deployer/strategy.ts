@@ -2,6 +2,7 @@ import { RUN_DIR, type State } from './contract.ts';
 import { DeployError, EXIT } from './errors.ts';
 import { fillIn, type Values } from './fill-in.ts';
 import type { DeploySettings, Strategy } from './schema.ts';
+import { isH2o, type ProxyService } from './proxy/service.ts';
 import type { Service } from './services.ts';
 
 /** What the strategies ask of a project, and what they cannot do. docs/strategies.md compares them. */
@@ -54,9 +55,9 @@ export function checkStrategy(
     const fits = (address: string): boolean => address.startsWith(`${service}:`) && /:\d+$/.test(address);
     return [
       ...(ctl && listen !== 'own' ? [`services.${service}.environment needs LISTEN: own ${need}`] : []),
-      ...(values.PROXY === 'h2o'
+      ...(values.PROXY === 'h2o' && scale !== null && scale > 1
         ? [
-            'PROXY is h2o, which cannot be told of another address while it runs: take it out, or x-deploy.strategy: upstream',
+            `services.${service}.scale is ${scale}, and must be 1 with PROXY=h2o ${need}: h2o sends to one address; more processes: WEB_CONCURRENCY`,
           ]
         : []),
       ...proxies
@@ -89,7 +90,11 @@ const WHOLE: Record<'--canary' | '--scale', Strategy[]> = {
 };
 
 /** Refuses shares of the connections, and several containers, where one socket takes all of them. */
-export function requireShares({ strategy }: DeploySettings, asked: keyof typeof WHOLE): void {
+export function requireShares(
+  { settings: { strategy }, proxy }: { settings: DeploySettings; proxy: ProxyService | null },
+  asked: keyof typeof WHOLE,
+): void {
+  if (strategy === 'upstream' && asked === '--scale' && proxy && isH2o(proxy.image)) throw oneAddress(asked);
   if (!WHOLE[asked].includes(strategy)) return;
   const what =
     asked === '--scale'
@@ -100,5 +105,14 @@ export function requireShares({ strategy }: DeploySettings, asked: keyof typeof 
     exit: EXIT.usage,
     what: `${asked}${asked === '--canary' ? ' (or --steps)' : ''} does not go with x-deploy.strategy: ${strategy}: ${what}`,
     next: `leave ${asked} out, or use x-deploy.strategy: reuseport, which can (docs/strategies.md)`,
+  });
+}
+
+function oneAddress(asked: string): DeployError {
+  return new DeployError({
+    code: 'NO_SHARES',
+    exit: EXIT.usage,
+    what: `${asked} does not go with x-deploy.strategy: upstream and PROXY=h2o: h2o sends to one address`,
+    next: `leave ${asked} out, or use nginx, which can (proxy/README.md)`,
   });
 }

@@ -6,6 +6,7 @@ import { DeployError, EXIT, type ExitCode } from '../errors.ts';
 import { usage } from '../cli-values.ts';
 import { newReleaseId } from '../release-id.ts';
 import { change, type Globals, type Wish } from '../run.ts';
+import { isH2o } from '../proxy/service.ts';
 import { PROXY_COMMAND } from '../store/history.ts';
 
 /**
@@ -24,9 +25,6 @@ export async function handOverProxy(
     return wishOf(await wanted(engine, { ...config, proxy: named }, service, image));
   });
 }
-
-/** The image of proxy/h2o. */
-const H2O = 'tasuki-h2o:';
 
 interface Wanted {
   image: string;
@@ -72,7 +70,7 @@ async function wanted(
       next: 'take the service from the compose.yaml of this project, or name yours in x-deploy.proxy',
     });
   }
-  if (proxy.image.startsWith(H2O)) {
+  if (isH2o(proxy.image)) {
     throw new DeployError({
       code: 'PROXY_RELOADS_ITSELF',
       exit: EXIT.usage,

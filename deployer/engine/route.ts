@@ -7,8 +7,8 @@ import { outputOf, runInside } from './inside.ts';
 const FILE = `${RUN_DIR}/upstream`;
 /** Before the name of a container that gets none, though its release does: it is about to go. */
 const NOT = '!';
-/** In the proxy's image: see proxy/nginx/13-upstream.sh. */
-const SCRIPT = '/docker-entrypoint.d/13-upstream.sh';
+/** In the proxy's container: see proxy/common/upstream.sh. */
+const SCRIPT = '/etc/proxy-common/upstream.sh';
 
 /** Which releases the proxy sends to, where each has an address of its own (`strategy: upstream`). */
 export class Route {

@@ -8,6 +8,11 @@ export interface ProxyService {
   variable: string | null;
 }
 
+/** The image of proxy/h2o. */
+export function isH2o(image: string): boolean {
+  return image.startsWith('tasuki-h2o:');
+}
+
 /** Reads it; null when there is no such service, or it has no image. */
 export function proxyServiceOf(
   service: { image?: unknown } | null | undefined,

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Looks once a second for what neither nginx nor h2o notices by itself.
 #
-# A release's container that has another address: nginx is told, where each release has its own (STRATEGY=upstream).
+# A release's container that has another address: the proxy is told, where each release has its own (STRATEGY=upstream).
 #
 # A new certificate: the proxy reloads. What is open stays with the process that it came to, which answers what it has begun and
 # leaves. What the proxy cannot use it reports on standard error, and goes on with what it had.
@@ -32,7 +32,7 @@ reload_for_certificate() {
   kill -HUP 1
 }
 
-if [ "${STRATEGY:-}" = upstream ]; then source /docker-entrypoint.d/13-upstream.sh; fi
+source /etc/proxy-common/upstream.sh
 
 # In a namespace that never had an interface (--network none) there is nothing to watch for.
 has_interface || exit 0
@@ -43,8 +43,12 @@ touch -r "$CERTIFICATE_FILE" "$known"
   exec {never}<> <(:)
   while has_interface; do
     read -rt 1 -u "$never"
+    is_up || continue
     reload_for_certificate
-    [ "${STRATEGY:-}" != upstream ] || { render && kill -HUP 1; }
+    if [ "${STRATEGY:-}" = upstream ]; then
+      ! render || kill -HUP 1
+      close_resting
+    fi
   done
   echo '{"level":"warn","msg":"the network interface is gone: the pod was replaced; exiting"}'
   # Docker does not try again when it cannot join the pod's namespace, so let the pod come up first.

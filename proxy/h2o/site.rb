@@ -5,6 +5,7 @@ class Site < Answers
   TOKEN = /\A[A-Za-z0-9_-]{16,64}\z/
   LINK = /\A\/\.tasuki\/preview\/([A-Za-z0-9_-]{16,64})\z/
   COOKIE = /(?:\A|;)\s*tasuki_preview=([A-Za-z0-9_-]{16,64})\s*(?:;|\z)/
+  OF = /\A([0-9a-fT-]+)_/
   HOST = /\A(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]+)?\z/
   ASSET = /\A\/assets\/([A-Za-z0-9_][A-Za-z0-9._-]*)\z/
   HASHED = /-[A-Z0-9]{8}\.\w+\z/
@@ -20,6 +21,7 @@ class Site < Answers
     @stand_in = "#{ENV['RUN_DIR']}/stand-in.sock"
     @to_tls = ENV['HTTPS_REDIRECT'] == 'on'
     @tls_suffix = ENV['PUBLIC_TLS_PORT'] == '443' ? '' : ":#{ENV['PUBLIC_TLS_PORT']}"
+    @port = ENV['APP_ADDRESS'][/[0-9]+\z/]
     @listener = listener(ENV['APP_ADDRESS'])
     @looked = 0
   end
@@ -93,8 +95,9 @@ class Site < Answers
   # A look at a release that is not admitted yet. Without the socket there is no preview.
   def preview(env, token, by_header)
     id = id_of(env)
-    socket = "#{@previews}/#{token}.sock"
-    status, headers, body = File.exist?(socket) ? forward(env, "[unix:#{socket}]", id) : nil
+    to, release = shown_at(token)
+    status, headers, body = to ? forward(env, to, id) : nil
+    headers['x-release'] ||= release if status && release
     return [status, headers.merge('cache-control' => 'no-store'), body] if status
     over = { 'set-cookie' => OFF }
     if !by_header && %w(GET HEAD).include?(env['REQUEST_METHOD'])
@@ -102,6 +105,15 @@ class Site < Answers
     end
     status, headers, body = error(410, id, false, 'this preview has ended')
     [status, headers.merge(over), body]
+  end
+
+  # Its socket. An image that opens none is shown where its release has an address of its own, while `deploy` keeps a file: a token
+  # begins with the name by which Docker knows it.
+  def shown_at(token)
+    socket = "#{@previews}/#{token}.sock"
+    return ["[unix:#{socket}]", nil] if File.exist?(socket)
+    name = OF =~ token && $1
+    name && File.exist?("#{@previews}/#{token}.open") ? ["#{name}:#{@port}", name] : nil
   end
 
   def maintenance(env)

@@ -40,20 +40,19 @@ THREADS=$WORKER_PROCESSES
 BODY_BYTES=$(bytes "$CLIENT_MAX_BODY_SIZE")
 KEEPALIVE_MS=2000
 [ "$UPSTREAM_KEEPALIVE" != 0 ] || KEEPALIVE_MS=0
-case $APP_ADDRESS in
-  unix:*) UPSTREAM="http://[$APP_ADDRESS]/" ;;
-  *) UPSTREAM="http://$APP_ADDRESS/" ;;
-esac
+# To be filled in by upstream.sh: they change while h2o runs.
+UPSTREAM=@UPSTREAM@ RELEASE=@RELEASE@ SHOWN=@SHOWN@
 ASSET_PATHS=$(asset_paths)
 # Only where the ports are the usual ones: browsers would ask every other port of this name for TLS.
 HSTS='# no HTTPS_REDIRECT'
 if [ "$HTTPS_REDIRECT:$PUBLIC_TLS_PORT" = on:443 ]; then
   HSTS="header.setifempty: 'Strict-Transport-Security: max-age=31536000'"
 fi
-export HSTS INSIDE THREADS BODY_BYTES KEEPALIVE_MS UPSTREAM ASSET_PATHS
-perl -pe 's/\$\{(\w+)\}/$ENV{$1} \/\/ die "$1 is not set\n"/ge' /etc/proxy/h2o.conf.template >/run/proxy/h2o.conf
+export HSTS INSIDE THREADS BODY_BYTES KEEPALIVE_MS UPSTREAM RELEASE SHOWN ASSET_PATHS
+perl -pe 's/\$\{(\w+)\}/$ENV{$1} \/\/ die "$1 is not set\n"/ge' /etc/proxy/h2o.conf.template >/run/proxy/h2o.conf.made
+/etc/proxy-common/upstream.sh render
 h2o -t -c /run/proxy/h2o.conf >/dev/null
 
 /etc/proxy-common/watch.sh
 exec /usr/share/h2o/start_server --backlog=4096 --port="0.0.0.0:$LISTEN_PORT" --port="0.0.0.0:$TLS_PORT" \
-  --port="127.0.0.1:$STATUS_PORT" -- h2o -c /run/proxy/h2o.conf
+  --port="127.0.0.1:$STATUS_PORT" -- sh -c 'echo $$ >/run/proxy/proxy.pid && exec h2o -c /run/proxy/h2o.conf' # h2o's own would be removed by the former one

@@ -55,7 +55,6 @@ console.log('| strategy | proxy | | times | requests | failed | lost | duplicate
 console.log('|---|---|---|---|---|---|---|---|---|');
 for (const strategy of chosen(STRATEGIES, values.strategy))
   for (const proxy of chosen(PROXIES, values.proxy)) {
-    if (strategy === 'upstream' && proxy === 'h2o') continue; // it cannot be told of another address
     await using project = await Project.up('tasuki-test:v1', {
       strategy: strategy === 'reuseport' ? undefined : strategy,
       proxy,

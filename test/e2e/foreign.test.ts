@@ -61,7 +61,7 @@ for (const kind of KINDS) {
           assert.ok(old && parked);
           const put = `echo ${parked.release} > /run/tasuki/upstream`;
           await inService(project, 'pod', ['sh', '-c', put]);
-          await inService(project, 'proxy', ['/docker-entrypoint.d/13-upstream.sh', 'switch']);
+          await inService(project, 'proxy', ['/etc/proxy-common/upstream.sh', 'switch']);
           await docker(['stop', '-t', '2', old.id]);
         });
         t.diagnostic(result.judgement.summary);

@@ -5,9 +5,9 @@ import { docker, eventually } from '../support/containers.ts';
 import { answer, buildForeign, foreignUp, inService, upstreamList, versionSeen } from '../support/foreign.ts';
 import type { Project } from '../support/project.ts';
 
-/** How the proxy finds releases that have addresses of their own: proxy/nginx/13-upstream.sh on the real nginx. */
+/** How the proxy finds releases that have addresses of their own: proxy/common/upstream.sh in the real nginx. */
 
-const SCRIPT = '/docker-entrypoint.d/13-upstream.sh';
+const SCRIPT = '/etc/proxy-common/upstream.sh';
 
 describe('the proxy that chooses between releases', () => {
   let project: Project;
@@ -143,10 +143,10 @@ describe('the proxy that chooses between releases', () => {
     await names('cp /etc/resolv.conf /tmp/resolv && echo nameserver 127.0.0.99 > /etc/resolv.conf');
     try {
       await assert.rejects(inService(project, 'proxy', ['getent', 'hosts', 'r1']), 'nobody is named');
-      for (let n = 0; n < 5; n++) await inService(project, 'proxy', [SCRIPT]);
+      for (let n = 0; n < 5; n++) await inService(project, 'proxy', [SCRIPT, 'render']);
       assert.equal(await versionSeen(project), 'r1');
       await docker(['rm', '-f', first]);
-      await inService(project, 'proxy', [SCRIPT]);
+      await inService(project, 'proxy', [SCRIPT, 'render']);
       assert.match(await upstreamList(project), /^r1=/);
     } finally {
       await names('cat /tmp/resolv > /etc/resolv.conf');

@@ -95,7 +95,10 @@ describe('a project whose image knows nothing of tasuki', () => {
 
   it('has no canary, and may have several containers', () => {
     const settings = deploySchema.parse({ strategy: 'upstream', ctl: false });
-    assert.throws(() => requireShares(settings, '--canary'), /does not go with x-deploy\.strategy: upstream/);
-    assert.doesNotThrow(() => requireShares(settings, '--scale'));
+    assert.throws(
+      () => requireShares({ settings, proxy: null }, '--canary'),
+      /does not go with x-deploy\.strategy: upstream/,
+    );
+    assert.doesNotThrow(() => requireShares({ settings, proxy: null }, '--scale'));
   });
 });

@@ -48,7 +48,7 @@ describe('deploy init', () => {
       'compose.yaml',
       'proxy',
     ]);
-    assert.ok((await stat(join(cwd, 'proxy/nginx/13-upstream.sh'))).mode & 0o100, 'the proxy runs it');
+    assert.ok((await stat(join(cwd, 'proxy/nginx/start.sh'))).mode & 0o100, 'the proxy runs it');
     const config = await execa(process.execPath, [MAIN, 'config', '--json'], { cwd });
     assert.match(config.stdout, /"strategy":\{"value":"upstream"/);
   });

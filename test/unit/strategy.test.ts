@@ -84,9 +84,26 @@ describe('the strategy of a project', () => {
     assert.match(scale ?? '', /services\.app\.scale is 3, and must be 1 .*WEB_CONCURRENCY/);
     const unix = deploySchema.parse({ strategy: 'unix' });
     for (const flag of ['--canary', '--scale'] as const) {
-      assert.throws(() => requireShares(unix, flag), /does not go with x-deploy\.strategy: unix/);
-      assert.doesNotThrow(() => requireShares(deploySchema.parse({}), flag));
+      assert.throws(
+        () => requireShares({ settings: unix, proxy: null }, flag),
+        /does not go with x-deploy\.strategy: unix/,
+      );
+      assert.doesNotThrow(() => requireShares({ settings: deploySchema.parse({}), proxy: null }, flag));
     }
+  });
+
+  it('upstream is for one container behind h2o, which sends to one address', async () => {
+    const both = 'compose.yaml:proxy/strategies/upstream.yaml';
+    const h2o = { PROXY: 'h2o' };
+    assert.deepEqual(await problems(both, h2o), []);
+    assert.deepEqual(await problems(both, { TASUKI_SCALE: '3' }), []);
+    const [scale] = await problems(both, { ...h2o, TASUKI_SCALE: '3' });
+    assert.match(scale ?? '', /services\.app\.scale is 3, and must be 1 with PROXY=h2o .*WEB_CONCURRENCY/);
+    const config = async (more: Record<string, string>) =>
+      await loadConfig({ files: [], cwd, env: { COMPOSE_FILE: both, ...more } });
+    const behind = [await config(h2o), await config({})] as const;
+    assert.throws(() => requireShares(behind[0], '--scale'), /upstream and PROXY=h2o: h2o sends to one/);
+    assert.doesNotThrow(() => requireShares(behind[1], '--scale'));
   });
 
   it('is read from either form of an environment, the last file first, with variables filled in', () => {

@@ -6,9 +6,12 @@ import { Unavailable } from '../errors.ts';
 import { timed } from '../observe/context.ts';
 import { rememberingLookup } from './lookup.ts';
 
-/** Deadlines in milliseconds: a database that hangs costs a request this much, then it is answered 503. */
 const CONNECT_TIMEOUT_MS = 2000;
-const STATEMENT_TIMEOUT_MS = 5000;
+/**
+ * A database that hangs costs a request this much, then it is answered 503, whether or not it is done later. Cheap machines
+ * stand still for seconds (their neighbours, their disks): up to 7 s were seen.
+ */
+const STATEMENT_TIMEOUT_MS = 10_000;
 /** A timer that is this late means that this process was held up. */
 const HELD_UP_MS = 50;
 /** Requests waiting for a connection in one child; more than this can only be late, so they are refused at once. */

@@ -17,6 +17,7 @@ const SIDES: Record<string, ProjectOptions> = {
   upstream: { strategy: 'upstream' },
   'h2o, reuseport': { proxy: 'h2o' },
   'h2o, unix': { proxy: 'h2o', strategy: 'unix' },
+  'h2o, upstream': { proxy: 'h2o', strategy: 'upstream' },
 };
 /** Where the app does little, the way to it shows most. */
 const PATH = '/echo';

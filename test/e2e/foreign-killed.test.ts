@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { ALL } from '../support/all.ts';
 import { buildForeign, foreignUp, underForeignLoad } from '../support/foreign.ts';
 import { survives } from '../support/killed.ts';
 import type { Project } from '../support/project.ts';
@@ -9,11 +10,11 @@ import { assertNothingLost } from '../support/under-load.ts';
 /** The image ends at once on SIGTERM: whatever is with it then is lost. */
 
 const KIND = 'go';
-const ALL = Boolean(process.env.ALL_STEPS);
 
-/** After how many steps it is killed: around the moments at which the proxy is led elsewhere and the old container goes, or each. */
-function chosen(steps: string[]): number[] {
-  const moments = ['route', 'promote', 'drain', 'park'].map((id) => steps.indexOf(id) + 1);
+/** After how many steps it is killed: at the moments at which the proxy is led elsewhere and the old container goes, or each. */
+function chosen(steps: string[], [first]: string[]): number[] {
+  const ids = first === 'rollback' ? ['route'] : ['route', 'promote', 'drain'];
+  const moments = ids.map((id) => steps.indexOf(id) + 1);
   const counts = Array.from({ length: steps.length + 1 }, (_, count) => count);
   return ALL ? counts : counts.filter((count) => moments.includes(count));
 }
@@ -36,7 +37,7 @@ describe('a deployer of an image that knows nothing of tasuki', () => {
       const result = await underForeignLoad(project, KIND, async () => {
         const { all } = await planOf(project, words);
         assert.ok(all.includes('route') && all.includes('promote'), all.join(', '));
-        for (const count of chosen(all)) await survives(t, project, { args: words, count, next: v1 });
+        for (const count of chosen(all, args)) await survives(t, project, { args: words, count, next: v1 });
       });
       t.diagnostic(result.judgement.summary);
       assertNothingLost(result);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { ALL } from '../support/all.ts';
 import { docker } from '../support/containers.ts';
 import {
   buildForeign,
@@ -14,8 +15,8 @@ import { assertNothingLost } from '../support/under-load.ts';
 
 /** Images that know nothing of tasuki, each on a stack of its own: test/fixtures/foreign. */
 
-/** One that ends gracefully and one that does not; `ALL_IMAGES=1`: all five, whose packages take their time. */
-const KINDS = process.env.ALL_IMAGES ? FOREIGN : (['gunicorn', 'go'] as const);
+/** The one that does not end gracefully, or all five, whose packages take their time. */
+const KINDS = ALL ? FOREIGN : (['go'] as const);
 
 for (const kind of KINDS) {
   describe(`an image that knows nothing of tasuki (${kind})`, () => {

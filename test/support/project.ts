@@ -138,7 +138,7 @@ export class Project implements AsyncDisposable {
 
   /** The release that answers through the proxy, or null. */
   async answering(): Promise<string | null> {
-    const response = await fetch(`${this.url}/healthz`, { signal: AbortSignal.timeout(2000) }).catch(
+    const response = await fetch(`${this.url}/healthz`, { signal: AbortSignal.timeout(10_000) }).catch(
       () => null,
     );
     await response?.arrayBuffer();

@@ -14,7 +14,7 @@ set -uo pipefail
 source /etc/proxy/upstream.sh
 
 list="$RUN_DIR/upstream"
-known=/run/proxy/upstream.known # what was made of the list last
+list_known=/run/proxy/upstream.known # what was made of the list last
 firsts=/run/proxy/upstream.first # who gets all requests
 written=/run/proxy/upstream.written # since when, in ticks since the boot
 port="${APP_ADDRESS##*:}"
@@ -55,8 +55,18 @@ put() {
 # By the pod's own name, which it knows as long as it knows any.
 docker_answers() { getent -s dns ahostsv4 "$HOSTNAME" >/dev/null 2>&1; }
 
-# Writes what the proxy reads; true when it has changed.
+# Writes what the proxy reads; true when it has changed. One at a time: who reads the list later must write later.
 render() {
+  local lock status
+  exec {lock}>/run/proxy/upstream.lock
+  flock -w 10 "$lock"
+  find_and_write
+  status=$?
+  exec {lock}>&-
+  return $status
+}
+
+find_and_write() {
   local who=() where=() first='' shown='' all='' names=() wanted=() without='' sorted=() name address
   if [ "${STRATEGY:-}" != upstream ]; then
     write_upstream
@@ -88,7 +98,7 @@ render() {
       [ "$name" != "$first" ] || all+=" $address"
     done
   done
-  put "$known" "$shown"
+  put "$list_known" "$shown"
   ! put "$firsts" "$all" || now >"$written"
   write_upstream
 }
@@ -99,7 +109,7 @@ now() { # ticks (1/100 s) since the boot, as /proc has the start of a process
   echo "${up/./}"
 }
 
-# Whether the proxy can be told to reload: before it runs, the signal would end what is to become of it.
+# Whether the proxy can be told to reload: before that nobody hears the signal.
 is_up() { [ -s /run/proxy/proxy.pid ]; }
 
 in_service() { # what the proxy answers, of the list it goes by
@@ -116,7 +126,7 @@ switch() {
   local names=() wanted answer seen=0 until=$((SECONDS + 10))
   until is_up || [ $SECONDS -ge $until ]; do sleep 0.02; done
   render && kill -HUP 1
-  wanted=$(<"$known")
+  wanted=$(<"$list_known")
   mapfile -t names <"$list"
   if [ -n "${names[0]:-}" ] && [[ "$wanted " != "${names[0]}="* ]]; then
     echo "Docker knows no address of the name ${names[0]}: its container must have it among its aliases, and run" >&2

@@ -23,12 +23,12 @@ has_interface() {
 }
 
 # As old as the certificate that the proxy knows.
-known=/run/proxy/certificate.known
+certificate_known=/run/proxy/certificate.known
 
 reload_for_certificate() {
-  [ "$CERTIFICATE_FILE" -nt "$known" ] || [ "$CERTIFICATE_FILE" -ot "$known" ] || return 0
+  [ "$CERTIFICATE_FILE" -nt "$certificate_known" ] || [ "$CERTIFICATE_FILE" -ot "$certificate_known" ] || return 0
   [ -s "$CERTIFICATE_FILE" ] || return 0 # `-ot` holds for what is not there
-  touch -r "$CERTIFICATE_FILE" "$known" # before the proxy reads it: one that comes meanwhile is another reload
+  touch -r "$CERTIFICATE_FILE" "$certificate_known" # before the proxy reads it: one that comes meanwhile is another reload
   kill -HUP 1
 }
 
@@ -37,7 +37,7 @@ source /etc/proxy-common/upstream.sh
 # In a namespace that never had an interface (--network none) there is nothing to watch for.
 has_interface || exit 0
 
-touch -r "$CERTIFICATE_FILE" "$known"
+touch -r "$CERTIFICATE_FILE" "$certificate_known"
 (
   # Looks once a second, for years: a read from what never says anything costs a tenth of a process that sleeps.
   exec {never}<> <(:)

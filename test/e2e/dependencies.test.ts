@@ -4,7 +4,7 @@ import { docker } from '../support/containers.ts';
 import { buildReleases, Project } from '../support/project.ts';
 import { STEADY, underLoad, type LoadResult } from '../support/under-load.ts';
 
-/** A statement's deadline is 10 s, a wait for a connection too: nobody may wait for much longer than both. */
+/** A statement's deadline is 9 s, a wait for a connection too: nobody may wait for much longer than both. */
 const LONGEST_MS = 22_000;
 const ENOUGH = 300;
 

@@ -30,7 +30,7 @@ interface Compose {
 /** compose.yaml as the README says to change it: no database, and the control command of the package. */
 function ownCompose(text: string): string {
   const compose = parseYaml(text) as Compose;
-  for (const name of ['worker', 'mysql', 'redis']) {
+  for (const name of ['worker', 'mysql', 'redis', 'cache']) {
     delete compose.services[name];
     delete compose.volumes[name];
   }

@@ -60,7 +60,7 @@ describe('with PROXY=h2o', { timeout: 600_000 }, () => {
     idle.write(get);
     await once(idle, 'data');
     await using visitors = new Visitors(tlsUrl);
-    const result = await underLoad(project, SATURATING, async (load) => {
+    const result = await underLoad(project, STEADY, async (load) => {
       for (let n = 1; n <= RELOADS; n++) {
         const { answered } = await load.counters();
         await load.until((counters) => counters.answered > answered + 300, 30_000);
@@ -86,7 +86,7 @@ describe('with PROXY=h2o', { timeout: 600_000 }, () => {
 
   it('(control) a restart in its place loses requests of the same clients', async () => {
     await using visitors = new Visitors(tlsUrl);
-    const result = await underLoad(project, SATURATING, async (load) => {
+    const result = await underLoad(project, STEADY, async (load) => {
       await load.until((counters) => counters.sent > 300, 30_000);
       await docker(['restart', '--time', '1', (await proxyContainer()).id]);
       await project.untilAnswering(30_000);

@@ -38,8 +38,12 @@ write_login() { # password
 # Passwords go through the file, not the command line, where every process could read them.
 sql() { mysql --defaults-extra-file="$login" --protocol=socket --comments "$@"; }
 
-say 'creating the system tables'
-mysqld "$@" --initialize-insecure --default-time-zone=SYSTEM --autocommit=1
+if system-tables.sh copy "$datadir" "$@"; then
+  say "took the image's system tables"
+else
+  say 'creating the system tables'
+  mysqld "$@" --initialize-insecure --default-time-zone=SYSTEM --autocommit=1
+fi
 write_login ''
 
 say 'starting the temporary server'

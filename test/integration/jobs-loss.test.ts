@@ -4,10 +4,11 @@ import { after, before, beforeEach, describe, test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { QueueEvents } from 'bullmq';
 import { PREFIX } from '../../app/jobs/queues.ts';
+import { ALL } from '../support/all.ts';
 import { docker, eventually } from '../support/containers.ts';
 import { startJobs, type JobsStack } from '../support/jobs.ts';
 
-const JOBS = 10_000;
+const JOBS = ALL ? 10_000 : 3000;
 const CARELESS = join(import.meta.dirname, '../fixtures/careless-worker.ts');
 
 /** Background jobs on the real Redis and MySQL while their workers die. */

@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { docker } from '../support/containers.ts';
 import { buildReleases, Project } from '../support/project.ts';
-import { STEADY, underLoad } from '../support/under-load.ts';
+import { BRISK, underLoad } from '../support/under-load.ts';
 
 /**
  * Many deploys in a row under a steady load: what grows? Prints disk, memory, file descriptors, sockets and containers every so
@@ -80,7 +80,7 @@ async function levels(): Promise<Levels> {
 const seen: Levels[] = [];
 const { report, judgement, kernel } = await underLoad(
   project,
-  { ...STEADY, maxSeconds: 7200 },
+  { ...BRISK, maxSeconds: 7200 },
   async (load) => {
     await load.until(({ answered }) => answered > 300, 30_000);
     for (let n = 1; n <= deploys; n++) {

@@ -4,7 +4,7 @@ import { killAfter } from '../support/killed.ts';
 import { buildFixture, buildReleases, Project } from '../support/project.ts';
 import { PROXIES } from '../support/proxies.ts';
 import { atRest, planOf } from '../support/steps.ts';
-import { STEADY, underLoad } from '../support/under-load.ts';
+import { BRISK, underLoad } from '../support/under-load.ts';
 
 /**
  * Every way of taking over behind either proxy, and everything that may become of a deploy: so many times each under load, with the
@@ -62,7 +62,7 @@ for (const strategy of chosen(STRATEGIES, values.strategy))
     });
     await project.deployOk('--image', imageOf(1)); // so that there is something to go back to
     for (const event of chosen(Object.keys(EVENTS), values.event)) {
-      const { report, judgement, kernel } = await underLoad(project, STEADY, async (load) => {
+      const { report, judgement, kernel } = await underLoad(project, BRISK, async (load) => {
         await load.until(({ answered }) => answered > 300, BACK_MS);
         for (let n = 0; n < times; n++) await EVENTS[event]!(project, n);
       });

@@ -3,7 +3,7 @@ import { assertNoneFailed, seenLine, underAllClients } from '../support/handover
 import { median } from '../support/handovers.ts';
 import { buildNextProxy } from '../support/next-proxy.ts';
 import { buildReleases, Project } from '../support/project.ts';
-import { STEADY } from '../support/under-load.ts';
+import { BRISK } from '../support/under-load.ts';
 
 /**
  * Handovers of the proxy itself, to another image and back in turn, under clients of every kind.
@@ -20,7 +20,7 @@ const whole: number[] = [];
 const leaving: number[] = [];
 const seen = await underAllClients(
   project,
-  { ...STEADY, keepAliveClient: 'socket', maxSeconds: 3600 },
+  { ...BRISK, keepAliveClient: 'socket', maxSeconds: 3600 },
   async (load) => {
     await load.until(({ answered }) => answered > 1500, 60_000);
     for (let n = 0; n < handovers; n++) {

@@ -134,7 +134,7 @@ describe('a bad release, deployed under load', () => {
     enough.resolve();
     const all = await result;
     t.diagnostic(all.judgement.summary);
-    assertNothingLost(all, 3000);
+    assertNothingLost(all, 2000);
   });
 
   it('that crashes when it is admitted is undone at once, not when a time limit is met', async () => {

@@ -80,7 +80,7 @@ describe('with PROXY=h2o', { timeout: 600_000 }, () => {
     t.diagnostic(`${result.judgement.summary}; with TLS ${JSON.stringify(answered)}`);
     assert.deepEqual(failed, []);
     for (const [kind, count] of Object.entries(answered)) assert.ok(count > 50, `${kind}: ${count}`);
-    assertNothingLost(result, 1500);
+    assertNothingLost(result, 1000);
     await eventually('those before have left', async () => (await said('old worker ')) >= RELOADS, 30_000);
   });
 

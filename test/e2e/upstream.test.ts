@@ -39,7 +39,7 @@ for (const proxy of PROXIES)
         );
       });
       t.diagnostic(result.judgement.summary);
-      assertNothingLost(result, 2000);
+      assertNothingLost(result, 1000);
       assert.ok(Object.keys(result.report.byRelease).length >= HANDOVERS, 'each must have met users');
     });
 

@@ -2,7 +2,7 @@ import type { DeployEvent } from '../../deployer/events.ts';
 import type { RequestRecord } from '../support/load/options.ts';
 import type { Project } from '../support/project.ts';
 import { atRest, follow, stepNamer } from '../support/steps.ts';
-import { STEADY, underLoad } from '../support/under-load.ts';
+import { BRISK, underLoad } from '../support/under-load.ts';
 import type { Fault, Scene } from './faults.ts';
 
 /** What became of one fault at one step. */
@@ -52,7 +52,7 @@ export async function strikeAt(
   let serves = '';
   let next = '';
   const log: string[] = [];
-  const { report, judgement, kernel } = await underLoad(project, STEADY, async (load) => {
+  const { report, judgement, kernel } = await underLoad(project, BRISK, async (load) => {
     await load.until(({ answered }) => answered > 100, 30_000);
     const old = (await project.status()).record?.serving ?? '';
     let over = false;

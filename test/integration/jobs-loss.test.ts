@@ -84,7 +84,7 @@ void describe('jobs while workers are stopped, killed and replaced', { timeout: 
     return counts;
   }
 
-  void test('10,000 jobs are done, none lost, each effect once, and every run beyond the first has its reason', async (t) => {
+  void test(`${JOBS} jobs are done, none lost, each effect once, and every run beyond the first has its reason`, async (t) => {
     const events = new QueueEvents('race', { connection: jobs.redis, prefix: PREFIX });
     let stalls = 0;
     events.on('stalled', () => (stalls += 1));

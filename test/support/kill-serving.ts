@@ -1,7 +1,7 @@
 import { docker, eventually } from './containers.ts';
 import type { Project } from './project.ts';
 import { serving } from './steps.ts';
-import { STEADY, underLoad, type LoadResult } from './under-load.ts';
+import { BRISK, underLoad, type LoadResult } from './under-load.ts';
 
 const BACK_MS = 30_000;
 
@@ -14,7 +14,7 @@ async function servingProcess(project: Project): Promise<number> {
 
 /** Kills the whole instance that serves, so many times, under load; each time waits until it serves again. */
 export async function killTheServing(project: Project, kills: number): Promise<LoadResult> {
-  return await underLoad(project, STEADY, async (load) => {
+  return await underLoad(project, BRISK, async (load) => {
     for (let n = 0; n < kills; n++) {
       const { answered } = await load.counters();
       await load.until((counters) => counters.answered > answered + 300, BACK_MS);

@@ -10,7 +10,7 @@ import type { Load } from '../support/load/index.ts';
 import { buildFixture, buildReleases, Project } from '../support/project.ts';
 import { atRest, planOf } from '../support/steps.ts';
 import { undone } from '../support/undone.ts';
-import { assertNothingLost, STEADY, underLoad, type LoadResult } from '../support/under-load.ts';
+import { assertNothingLost, BRISK, STEADY, underLoad, type LoadResult } from '../support/under-load.ts';
 
 const [V2, V3] = ['tasuki-test:v2', 'tasuki-test:v3'];
 const BACK_MS = 30_000;
@@ -84,7 +84,7 @@ describe('where releases are handed over by the name of a socket', () => {
 
   /** Under load, kills an instance again and again; only what had been sent to it may fail. */
   async function takesLittleAlong(t: TestContext, kill: (load: Load) => Promise<void>): Promise<LoadResult> {
-    const result = await underLoad(project, STEADY, async (load) => {
+    const result = await underLoad(project, BRISK, async (load) => {
       for (let n = 0; n < KILLS; n++) {
         const { answered } = await load.counters();
         await load.until((counters) => counters.answered > answered + 300, BACK_MS);

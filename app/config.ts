@@ -90,7 +90,7 @@ const DEFAULTS = {
   TRUST_PROXY: 'loopback',
   FORWARDED_HOST: 'true',
   BODY_LIMIT: '1mb',
-  REQUEST_TIMEOUT_MS: '10000',
+  REQUEST_TIMEOUT_MS: '20000',
   RATE_LIMIT: '300',
 };
 

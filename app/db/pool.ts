@@ -9,7 +9,8 @@ import { rememberingLookup } from './lookup.ts';
 const CONNECT_TIMEOUT_MS = 2000;
 /**
  * A database that hangs costs a request this much, then it is answered 503, whether or not it is done later. Cheap machines
- * stand still for seconds (their neighbours, their disks): up to 7 s were seen. Less than REQUEST_TIMEOUT_MS, so that the answer says what was late.
+ * stand still for seconds (their neighbours, their disks): up to 7 s were seen. Twice that, for a connection and for the
+ * statement, is less than REQUEST_TIMEOUT_MS.
  */
 const STATEMENT_TIMEOUT_MS = 9000;
 /** A timer that is this late means that this process was held up. */

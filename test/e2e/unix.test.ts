@@ -83,7 +83,11 @@ describe('where releases are handed over by the name of a socket', () => {
   });
 
   /** Under load, kills an instance again and again; only what had been sent to it may fail. */
-  async function takesLittleAlong(t: TestContext, kill: (load: Load) => Promise<void>): Promise<LoadResult> {
+  async function takesLittleAlong(
+    t: TestContext,
+    kill: (load: Load) => Promise<void>,
+    may = /^(POST http-502|\w+ truncated)$/,
+  ): Promise<LoadResult> {
     const result = await underLoad(project, BRISK, async (load) => {
       for (let n = 0; n < KILLS; n++) {
         const { answered } = await load.counters();
@@ -93,8 +97,7 @@ describe('where releases are handed over by the name of a socket', () => {
     });
     const { report, judgement } = result;
     t.diagnostic(`${KILLS} killed: ${judgement.summary}`);
-    for (const one of report.failures)
-      assert.match(`${one.method} ${one.error}`, /^(POST http-502|\w+ truncated)$/, JSON.stringify(one));
+    for (const one of report.failures) assert.match(`${one.method} ${one.error}`, may, JSON.stringify(one));
     assert.ok(report.failed < 50, 'all failures are among those looked at');
     assert.deepEqual([judgement.duplicated, judgement.missing], [[], []]);
     return result;
@@ -104,22 +107,27 @@ describe('where releases are handed over by the name of a socket', () => {
     await project.deployOk('--image', V2);
     const { record, instances } = await atRest(project);
     const parked = instances.find(({ visible }) => !visible)!;
-    const { report } = await takesLittleAlong(t, async (load) => {
-      await eventually('it is warm', async () =>
-        (await project.status()).instances.some((one) => !one.visible && one.state?.phase === 'standby'),
-      );
-      const session = execa('docker', ['exec', '-i', parked.id, 'node', 'ctl', 'session'], {
-        timeout: 60_000,
-        reject: false,
-      });
-      session.stdin.write('{"id":1,"do":"admit"}\n');
-      await eventually('it answers', async () => (await project.answering()) === parked.release);
-      const { answered } = await load.counters();
-      await load.until((counters) => counters.answered > answered + 100, BACK_MS);
-      process.kill(await processOf(parked.id), 'SIGKILL');
-      await session;
-      await eventually('the other answers', async () => (await project.answering()) === record!.serving);
-    });
+    const { report } = await takesLittleAlong(
+      t,
+      async (load) => {
+        await eventually('it is warm', async () =>
+          (await project.status()).instances.some((one) => !one.visible && one.state?.phase === 'standby'),
+        );
+        const session = execa('docker', ['exec', '-i', parked.id, 'node', 'ctl', 'session'], {
+          timeout: 60_000,
+          reject: false,
+        });
+        session.stdin.write('{"id":1,"do":"admit"}\n');
+        await eventually('it answers', async () => (await project.answering()) === parked.release);
+        const { answered } = await load.counters();
+        await load.until((counters) => counters.answered > answered + 100, BACK_MS);
+        process.kill(await processOf(parked.id), 'SIGKILL');
+        await session;
+        await eventually('the other answers', async () => (await project.answering()) === record!.serving);
+        // Until the other has noticed, the name leads nowhere, and nobody stands in: that one has it.
+      },
+      /^\w+ (http-502|truncated)$/,
+    );
     assert.ok((report.byRelease[parked.release]?.answered ?? 0) > 50, 'it must have had the name');
     assert.equal((await atRest(project)).record?.serving, record?.serving);
   });

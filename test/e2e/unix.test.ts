@@ -98,7 +98,8 @@ describe('where releases are handed over by the name of a socket', () => {
     const { report, judgement } = result;
     t.diagnostic(`${KILLS} killed: ${judgement.summary}`);
     for (const one of report.failures) assert.match(`${one.method} ${one.error}`, may, JSON.stringify(one));
-    assert.ok(report.failed < 50, 'all failures are among those looked at');
+    const others = Object.keys(report.byError).filter((kind) => !['http-502', 'truncated'].includes(kind));
+    assert.deepEqual([others, report.failed < 150], [[], true], judgement.summary);
     assert.deepEqual([judgement.duplicated, judgement.missing], [[], []]);
     return result;
   }

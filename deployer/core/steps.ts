@@ -28,6 +28,12 @@ export interface Handler<S> {
   undo: ((step: S, context: Context) => Promise<void>) | null;
 }
 
+/**
+ * What a release without users has to end by itself. A process that boots has no handler of SIGTERM yet, and as the first of its
+ * container it is then not ended by it either.
+ */
+const UNSERVING_MS = 2000;
+
 /** How each step is done and undone. */
 export const HANDLERS: { [Word in Step['do']]: Handler<Of<Word>> } = {
   build: {
@@ -80,7 +86,9 @@ export const HANDLERS: { [Word in Step['do']]: Handler<Of<Word>> } = {
       });
     },
     undo: async (_step, context) => {
-      await each(context, ({ id }) => context.engine.stop(id, context.drainTimeoutMs));
+      await each(context, ({ id }) =>
+        context.engine.stop(id, Math.min(UNSERVING_MS, context.drainTimeoutMs)),
+      );
     },
   },
 

@@ -13,7 +13,7 @@ const KIND = 'go';
 
 /** After how many steps it is killed: at the moments at which the proxy is led elsewhere and the old container goes, or each. */
 function chosen(steps: string[], [first]: string[]): number[] {
-  const ids = first === 'rollback' ? ['route'] : ['route', 'promote', 'drain'];
+  const ids = first === 'rollback' ? ['route'] : ['route', 'promote'];
   const moments = ids.map((id) => steps.indexOf(id) + 1);
   const counts = Array.from({ length: steps.length + 1 }, (_, count) => count);
   return ALL ? counts : counts.filter((count) => moments.includes(count));

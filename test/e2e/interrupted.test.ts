@@ -27,10 +27,14 @@ describe('a deploy that is interrupted, or meets another', () => {
   /** Starts a deploy; resolves once its events have the words. */
   async function startUntil(args: string[], words: RegExp) {
     const deploy = project.spawnDeploy([...args, '--json']);
-    let text = '';
+    let [text, hasEnded] = ['', false];
     deploy.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
-    const sees = async (wanted: RegExp): Promise<void> =>
-      void (await eventually(`"${args.join(' ')}" says ${wanted}`, async () => wanted.test(text), SEEN_MS));
+    void deploy.then(() => (hasEnded = true));
+    const sees = async (wanted: RegExp): Promise<void> => {
+      const isOver = async (): Promise<boolean> => wanted.test(text) || hasEnded;
+      await eventually('its words, or its end', isOver, SEEN_MS).catch(() => {});
+      assert.match(text, wanted);
+    };
     await sees(words);
     return { deploy, sees };
   }

@@ -44,3 +44,18 @@ describe('a container of the release that serves', () => {
     assert.deepEqual(await retire([instance('app-1', 'r1', stopped)], []), ['app-1']);
   });
 });
+
+describe('a release that is taken back before it served', () => {
+  it('has two seconds to end, however long a drain may take: one that boots does not hear SIGTERM', async () => {
+    const given: number[] = [];
+    const context = {
+      engine: { stop: async (_id: string, ms: number) => void given.push(ms) },
+      next: { id: 'app-2', name: 'app-2' },
+      others: [],
+    } as unknown as Context;
+    const step = { id: 'start', do: 'start' as const, release: 'r2', cause: '' };
+    for (const drainTimeoutMs of [30_000, 1000])
+      await HANDLERS.start.undo!(step, { ...context, drainTimeoutMs });
+    assert.deepEqual(given, [2000, 1000]);
+  });
+});

@@ -48,15 +48,15 @@ export async function runChild(
   let manner = USUAL;
   let requestsBefore = 0;
   /** The drains under way: this may be told to end while it still answers what an earlier order let in. */
-  const drains = new Set<Promise<Drain>>();
+  const drains = new Map<Stay, Promise<Drain>>();
 
   const leave = async (deadlineMs: number, gently = false): Promise<Drain> => {
     const leaving = stay;
     if (!leaving) return NO_DRAIN;
     stay = null;
     const drained = leaving.drain(deadlineMs, gently);
-    drains.add(drained);
-    const drain = await drained.finally(() => drains.delete(drained));
+    drains.set(leaving, drained);
+    const drain = await drained.finally(() => drains.delete(leaving));
     requestsBefore += leaving.requests;
     return drain;
   };
@@ -80,6 +80,9 @@ export async function runChild(
       }
       case 'leave':
         return await leave(order.deadlineMs, order.gently);
+      case 'alone':
+        for (const leaving of drains.keys()) leaving.leftAlone?.();
+        return null;
       case 'manner':
         manner = order.manner;
         await stay?.adopt(manner);
@@ -96,7 +99,7 @@ export async function runChild(
         return counter.read();
       case 'exit': {
         const closing = Object.values(doors).map((door) => door.close(order.deadlineMs));
-        const before = Promise.race([Promise.allSettled(drains), deadline(order.deadlineMs)]);
+        const before = Promise.race([Promise.allSettled(drains.values()), deadline(order.deadlineMs)]);
         const [drain] = await Promise.all([leave(order.deadlineMs), before, ...closing]);
         inside.close();
         inside.closeAllConnections();

@@ -129,6 +129,9 @@ async function obey(request: Request, supervisor: Supervisor, owner: object): Pr
       break;
     case 'park':
       return await supervisor.park(deadlineMs);
+    case 'alone':
+      await supervisor.children.askAll({ do: 'alone' });
+      break;
     case 'retire':
       return await supervisor.stop(deadlineMs);
     default:

@@ -8,7 +8,7 @@ const BACKLOG = 4096;
 const AGAIN_MS = 10;
 /**
  * Longer than the proxy takes to look at its list (1 s) and, reloaded, keeps idle clients (`keepalive_min_timeout`, 5 s), whose
- * requests still come here.
+ * requests still come here. Only when nobody says that the proxy is done with it: the deployer does.
  */
 const LINGER_MS = 8000;
 
@@ -18,8 +18,11 @@ export interface Entrance {
   readonly isShared: boolean;
   /** Rejects with the system's code, e.g. EADDRINUSE when another uid holds the port. */
   listen(server: net.Server): Promise<void>;
-  /** Resolves when nobody is left in the queue whom closing it would reset; at the latest after so many milliseconds. */
-  lastIn(ms: number): Promise<void>;
+  /**
+   * Resolves when nobody is left in the queue whom closing it would reset; at the latest after so many milliseconds. `alone`:
+   * aborted once nobody is led here any more.
+   */
+  lastIn(ms: number, alone: AbortSignal): Promise<void>;
 }
 
 /** Listens on a port with SO_REUSEPORT. When it closes, the kernel moves who waits to another listener. */
@@ -35,7 +38,11 @@ export function onPort({ host, port }: { host: string; port: number }): Entrance
 /** The same where each release has an address of its own, and the proxy has been told another before this is called. */
 export function onOwnPort(address: { host: string; port: number }): Entrance {
   // What the proxy has begun before goes by what it knew then.
-  return { ...onPort(address), lastIn: async (ms) => await wait(Math.min(LINGER_MS, ms)) };
+  return {
+    ...onPort(address),
+    lastIn: async (ms, alone) =>
+      await wait(Math.min(LINGER_MS, ms), undefined, { signal: alone }).catch(() => {}),
+  };
 }
 
 /** Listens on a unix socket that the supervisor has bound to `path`, with all other children of this instance. */

@@ -33,6 +33,7 @@ export class PublicListener implements Stay {
   readonly #shut: Promise<void>[] = [];
   #answers = 0;
   #answeredAfterLeaving = 0;
+  readonly #alone = new AbortController();
   /** Requests seen on this stay. */
   requests = 0;
 
@@ -113,7 +114,7 @@ export class PublicListener implements Stay {
     this.#manner = { ...this.#manner, hold: 0 };
     this.#goOn();
     this.#closeAfterRunning();
-    const closed = this.#entrance.lastIn(deadlineMs / 2).then(async () => {
+    const closed = this.#entrance.lastIn(deadlineMs / 2, this.#alone.signal).then(async () => {
       for (const server of [this.#server, ...this.#more]) this.#shutDown(server);
       await Promise.all(this.#shut);
     });
@@ -127,6 +128,11 @@ export class PublicListener implements Stay {
       cutRequests: cut.slice(0, MAX_NAMED).map(({ req }) => `${req.method} ${req.url?.split('?')[0]}`),
       streams: this.#streams.away,
     };
+  }
+
+  /** Nobody is led here any more: a drain need not wait for those who might come. */
+  leftAlone(): void {
+    this.#alone.abort();
   }
 
   /** Stops listening; the connections stay, as they would not with `http.Server.close()`. */

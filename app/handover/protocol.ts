@@ -87,6 +87,8 @@ export interface Stay {
   open: () => Promise<void>;
   /** Stops taking what is new, finishes what runs, at the latest at the deadline (milliseconds). */
   drain: (deadlineMs: number, gently?: boolean) => Promise<Drain>;
+  /** While it drains: nobody is led to it any more, so it need not wait for those who might come. */
+  leftAlone?: () => void;
   /** Serves in another manner from now on; nothing to do for work that knows no connections. */
   adopt: (manner: Manner) => Promise<void>;
   /** Requests or jobs taken so far, and connections or jobs open now. */
@@ -150,6 +152,7 @@ export type Order =
   /** With a path: on the socket that comes along, which was bound to it. */
   | { id: number; do: 'listen'; path?: string }
   | { id: number; do: 'leave'; deadlineMs: number; gently: boolean }
+  | { id: number; do: 'alone' }
   | { id: number; do: 'manner'; manner: Manner }
   | { id: number; do: 'door'; name: DoorName; path: string | null }
   | { id: number; do: 'check'; path: string; timeoutMs: number }

@@ -1,25 +1,36 @@
 import type { Drain, State } from '../contract.ts';
 import { DeployError } from '../errors.ts';
+import type { Session } from '../engine/session.ts';
 import { nameOf, type Context } from './context.ts';
 import type { Of } from './plan.ts';
 
+/** To follow the record. */
+const LEAVING_MS = 5000;
+
 /** Waits until the instances of the old release have answered everything and left; gives what they say of it. */
 export async function drain({ targets }: Of<'drain'>, context: Context): Promise<string> {
-  const [isLeft, ...drains] = await Promise.all([
-    context.route?.left(context.drainTimeoutMs),
-    ...targets.map((id) => drained(id, context)),
-  ]);
+  const leaving = context.route?.left(context.drainTimeoutMs);
+  const drains = await Promise.all(targets.map((id) => drained(id, context, leaving)));
+  const isLeft = await leaving;
   // Of an image that tells nothing only the proxy is known.
   if (!context.config.settings.ctl)
     return isLeft ? 'no request goes to it any more' : 'what it still answers is cut';
   return said(drains.filter((one) => one !== null));
 }
 
-/** Waits until an instance has followed the record and drained; asks it to, should it not watch the record. */
-async function drained(id: string, context: Context): Promise<Drain | null> {
+/**
+ * Waits until an instance has followed the record and drained; asks it to, should it not watch the record. Where the proxy is
+ * told who serves, the instance is told when the proxy is done with it.
+ */
+async function drained(
+  id: string,
+  context: Context,
+  leaving: Promise<boolean> | undefined,
+): Promise<Drain | null> {
   const { drainTimeoutMs: deadlineMs } = context;
   try {
     const session = await context.sessions.anew(id); // one that is taken back for its crash boots again, and must stay off
+    void leaving?.then((isLeft) => (isLeft ? tellAlone(session) : undefined)).catch(() => {}); // untold it waits its time
     await session.ask('park', { deadlineMs }, deadlineMs + 5000);
     const left = ({ phase }: State): boolean => phase !== 'serving' && phase !== 'draining';
     return (await session.until(left, deadlineMs + 5000)).drain;
@@ -34,6 +45,11 @@ async function drained(id: string, context: Context): Promise<Drain | null> {
       next: 'run deploy again: it retires what neither serves nor is parked',
     });
   }
+}
+
+async function tellAlone(session: Session): Promise<void> {
+  await session.until(({ phase }) => phase !== 'serving', LEAVING_MS);
+  await session.ask('alone');
 }
 
 function said(drains: Drain[]): string {

@@ -98,6 +98,7 @@ describe('docs/contract.md, the deployer and the app say the same', { timeout: 6
       'resume',
       'preview',
       'park',
+      'alone',
       'retire',
     ]);
     const control = await app.session();

@@ -35,6 +35,8 @@ export interface Context {
   signal: AbortSignal;
   timeoutMs: number;
   drainTimeoutMs: number;
+  /** The next release was admitted, or the proxy led to it: it may be answering somebody. */
+  mayHaveUsers?: boolean;
   /** And of a proxy. */
   leaveMs: number;
   /** The git revision that `--build` builds. */

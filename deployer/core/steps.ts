@@ -86,9 +86,9 @@ export const HANDLERS: { [Word in Step['do']]: Handler<Of<Word>> } = {
       });
     },
     undo: async (_step, context) => {
-      await each(context, ({ id }) =>
-        context.engine.stop(id, Math.min(UNSERVING_MS, context.drainTimeoutMs)),
-      );
+      const { mayHaveUsers, drainTimeoutMs } = context;
+      const ms = mayHaveUsers ? drainTimeoutMs : Math.min(UNSERVING_MS, drainTimeoutMs);
+      await each(context, ({ id }) => context.engine.stop(id, ms));
     },
   },
 
@@ -111,6 +111,7 @@ export const HANDLERS: { [Word in Step['do']]: Handler<Of<Word>> } = {
     run: async ({ target }, context) => {
       if (target) context.next = { id: target, name: nameOf(context, target) };
       if (target) await ownShare(context, target);
+      context.mayHaveUsers = true;
       const session = await context.sessions.with(required(context).id);
       if (target) await wasStartedAlike(context, (await session.ask('state')) as State);
       await within(
@@ -129,7 +130,10 @@ export const HANDLERS: { [Word in Step['do']]: Handler<Of<Word>> } = {
   },
 
   route: {
-    run: async ({ releases }, context) => await context.route?.lead(releases),
+    run: async ({ releases }, context) => {
+      context.mayHaveUsers = true;
+      await context.route?.lead(releases);
+    },
     undo: async ({ before }, { route: way, drainTimeoutMs }) => {
       await way?.lead(before);
       await way?.left(drainTimeoutMs); // its first users get their answers

@@ -57,5 +57,7 @@ describe('a release that is taken back before it served', () => {
     for (const drainTimeoutMs of [30_000, 1000])
       await HANDLERS.start.undo!(step, { ...context, drainTimeoutMs });
     assert.deepEqual(given, [2000, 1000]);
+    await HANDLERS.start.undo!(step, { ...context, drainTimeoutMs: 30_000, mayHaveUsers: true });
+    assert.equal(given.at(-1), 30_000, 'once admitted it may still answer somebody');
   });
 });

@@ -201,7 +201,7 @@ function invalid(files: string[], problems: string[]): DeployError {
         ? `the project is not ready: ${problems[0]}`
         : `the project is not ready (${problems.length} problems)`,
     subject: files.join(', '),
-    next: 'correct the file; docs/contract.md and the README show a complete example',
+    next: 'correct the file; docs/settings.md lists the keys, compose.yaml of tasuki is a complete example',
     evidence: problems.length === 1 ? [] : problems,
   });
 }

@@ -1,4 +1,4 @@
-/** Exit codes of `deploy`; the table in the README is checked against it by a test. */
+/** Exit codes of `deploy`; a test holds the table of docs/operating.md to them. */
 export const EXIT = {
   done: 0,
   /** The old release still serves. */

@@ -54,7 +54,7 @@ export async function certificate(
       code: 'NO_TLS',
       what: 'the pod publishes no port for TLS',
       subject: config.settings.pod,
-      next: 'compose.yaml: the pod publishes 443 and the proxy has a volume at /run/certificates, as in docs/tls.md',
+      next: 'publish it: in a file of `deploy init` take the # before 443:443 away; else as docs/tls.md says, with a volume at /run/certificates',
     });
   }
   if (pair) {

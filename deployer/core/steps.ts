@@ -1,4 +1,4 @@
-import { INITIAL_RELEASE, type State } from '../contract.ts';
+import type { State } from '../contract.ts';
 import { buildImage } from '../engine/compose.ts';
 import { createTwin } from '../engine/twin.ts';
 import { DeployError, EXIT } from '../errors.ts';
@@ -11,6 +11,7 @@ import { drain } from './drain.ts';
 import { migrate } from './migrate.ts';
 import { fitSchema } from './schema-fit.ts';
 import { park } from './park.ts';
+import { retire } from './retire.ts';
 import { smoke } from './smoke.ts';
 import { ownShare, shareOfBoot } from './share.ts';
 import { othersAreWell, steady } from './steady.ts';
@@ -178,22 +179,7 @@ export const HANDLERS: { [Word in Step['do']]: Handler<Of<Word>> } = {
 
   ...PROXY_HANDLERS,
 
-  retire: {
-    run: async ({ target, id, release }, context) => {
-      const { engine, sessions, observed, drainTimeoutMs } = context;
-      await requireAnother(release, target, context);
-      await sessions.end(target);
-      if (context.route && (await engine.inspect(target))?.State.Running)
-        await context.route.release({ id: target, release }, drainTimeoutMs);
-      const limit = observed.instances.find((one) => one.id === target)?.stopTimeout ?? 10;
-      const seconds = Math.min(limit, Math.ceil(drainTimeoutMs / 1000));
-      const killed = await engine.remove(target, seconds);
-      return killed
-        ? `${id.slice('retire:'.length)} ignored SIGTERM for ${seconds} s and was killed`
-        : undefined;
-    },
-    undo: null,
-  },
+  retire: { run: retire, undo: null },
 
   hook: {
     run: async (step, context) => await (await import('./hooks.ts')).hook(step, context), // most projects have none
@@ -221,25 +207,6 @@ async function hide({ release, token }: Of<'hide'>, context: Context): Promise<v
   const name = `${config.project}-${config.settings.service}-held-${release}`;
   context.next = { id: await createTwin(engine, info, name, release, { held: token }), name };
   await engine.remove(made.id, 0);
-}
-
-/** Of the release that serves, nothing goes before another container really serves it: one that runs may be crashing in turns. */
-async function requireAnother(release: string, target: string, context: Context): Promise<void> {
-  const { engine, config, observed, sessions } = context;
-  if (release !== observed.record?.serving) return;
-  const record = await readRecord(engine, observed.pod?.id ?? '');
-  if (record?.serving !== release) return;
-  const all = await engine.instances(config.project, config.settings.service, INITIAL_RELEASE);
-  const others = all.filter((one) => one.running && one.release === release && one.id !== target);
-  const states = await Promise.all(others.map((one) => sessions.stateOf(one.id)));
-  if (states.some((state) => state?.phase === 'serving')) return;
-  if (!all.find((one) => one.id === target)?.running) return; // it serves nobody
-  throw new DeployError({
-    code: 'LAST_ONE',
-    what: `no other container of ${release}, which serves, answers: this one is not removed`,
-    subject: all.find((one) => one.id === target)?.name ?? target.slice(0, 12),
-    next: 'deploy status   shows what is wrong with the others; then deploy again',
-  });
 }
 
 /** The pivot. When its answer is lost, the record tells whether it happened. */

@@ -2,11 +2,10 @@ import { execa, ExecaError } from 'execa';
 import type Docker from 'dockerode';
 import { fail, ok, skipped, warn, type Check, type Lack, type Verdict } from './check.ts';
 import type { EngineInfo, Facts } from './facts.ts';
-import { atLeast } from './version.ts';
+import { atLeast, MIN_COMPOSE } from './version.ts';
 
 /** Older engines refuse `start_interval`, and the whole file with it. */
 const ENGINE_MAJOR = 25;
-const COMPOSE = [2, 20] as const;
 const TOOL_TIMEOUT_MS = 10_000;
 const INSTALL =
   'npm start   (installs it), or your distribution: docker-compose-plugin, docker-buildx-plugin';
@@ -201,7 +200,7 @@ export const ENGINE_CHECKS: Check[] = [
     title: 'docker compose',
     needs: [],
     run: async () =>
-      judgePlugin('compose', await toolOutput('compose', 'version', '--short'), COMPOSE, 'fail'),
+      judgePlugin('compose', await toolOutput('compose', 'version', '--short'), MIN_COMPOSE, 'fail'),
   },
   { id: 'buildx', title: 'docker buildx', needs: [], run: buildx },
   { id: 'same-engine', title: 'the engine of the docker command', needs: ['engine'], run: sameEngine },

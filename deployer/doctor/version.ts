@@ -9,3 +9,6 @@ export function atLeast(text: string, major: number, minor = 0): boolean {
   const [a, b] = parseVersion(text);
   return a > major || (a === major && b >= minor);
 }
+
+/** The oldest Compose that reads all our files: from 2.24 on an override can take something away (`!reset`). */
+export const MIN_COMPOSE = [2, 24] as const;

@@ -45,16 +45,17 @@ export class Route {
 
   /**
    * Before a container is stopped: waits until no request is with it, at most so many milliseconds. One of a release that stays in
-   * service beside it is taken off the list first; who was shown another by a link is shown it no more.
+   * service beside it is taken off the list first; who was shown another by a link is shown it no more. False when something in the
+   * proxy still goes by an older list then.
    */
-  async release({ id, release }: { id: string; release: string }, ms: number): Promise<void> {
+  async release({ id, release }: { id: string; release: string }, ms: number): Promise<boolean> {
     const releases = await this.read();
     if (release === releases[0]) {
       await this.#write([...releases, notThis(id)]);
       await this.#switch();
     } else
       await runInside(this.#engine, this.#pod, ['sh', '-c', `rm -f ${RUN_DIR}/preview/${release}_*.open`]);
-    await this.left(ms);
+    return await this.left(ms);
   }
 
   async #write(lines: string[]): Promise<void> {

@@ -1,14 +1,12 @@
-import { atLeast } from '../doctor/version.ts';
+import { atLeast, MIN_COMPOSE } from '../doctor/version.ts';
 
 const TOOL_TIMEOUT_MS = 10_000;
-/** From then on an override can take something away (`!reset`). */
-const COMPOSE = [2, 24] as const;
 
 /** Why this machine's Compose cannot read the new file; null when it can, or is not there to be asked. */
 export async function oldCompose(): Promise<string | null> {
   const version = await said('docker', ['compose', 'version', '--short'], '/');
-  if (version === null || atLeast(version, ...COMPOSE)) return null;
-  return `docker compose ${version} is older than ${COMPOSE.join('.')}, and does not know !reset: update it`;
+  if (version === null || atLeast(version, ...MIN_COMPOSE)) return null;
+  return `docker compose ${version} is older than ${MIN_COMPOSE.join('.')}, and does not know !reset: update it`;
 }
 
 /** Whether the folder is in a git repository that has a commit, by which `deploy --build` names images. */

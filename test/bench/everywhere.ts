@@ -1,9 +1,11 @@
 import { parseArgs } from 'node:util';
+import { STRATEGIES } from '../../deployer/schema.ts';
 import { BAD } from '../fixtures/bad-releases.ts';
 import { killAfter } from '../support/killed.ts';
 import { buildFixture, buildReleases, Project } from '../support/project.ts';
 import { PROXIES } from '../support/proxies.ts';
 import { atRest, planOf } from '../support/steps.ts';
+import { strategyFile } from '../support/strategies.ts';
 import { BRISK, underLoad } from '../support/under-load.ts';
 
 /**
@@ -21,7 +23,6 @@ const { values } = parseArgs({
   },
 });
 const times = Number(values.times);
-const STRATEGIES = ['reuseport', 'unix', 'upstream'] as const;
 const BACK_MS = 30_000;
 /** Those that are bad whatever they are admitted to. */
 const WRONG = BAD.filter(({ kind }) => ['exits-at-boot', 'crashes-after-ready', 'stuck'].includes(kind));
@@ -56,7 +57,7 @@ console.log('|---|---|---|---|---|---|---|---|---|');
 for (const strategy of chosen(STRATEGIES, values.strategy))
   for (const proxy of chosen(PROXIES, values.proxy)) {
     await using project = await Project.up('tasuki-test:v1', {
-      strategy: strategy === 'reuseport' ? undefined : strategy,
+      strategy: strategyFile(strategy),
       proxy,
       hasty: true,
     });

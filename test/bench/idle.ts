@@ -4,17 +4,19 @@ import { parseArgs } from 'node:util';
 import Docker from 'dockerode';
 import { docker, eventually } from '../support/containers.ts';
 import { buildReleases, Project } from '../support/project.ts';
+import { strategyFile } from '../support/strategies.ts';
 import { cpuSeconds } from '../support/worker.ts';
 
 /**
  * What the stack costs while nobody uses it: the CPU of each container, with the health checks the engine runs in it, as percent
  * of one core; beside them the engine's own processes, which serve every container of the machine.
- *   node test/bench/idle.ts [--seconds 60] [--set RACE_CLOCK=off]...
+ *   node test/bench/idle.ts [--seconds 60] [--strategy unix|upstream] [--set RACE_CLOCK=off]...
  */
 
 const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '60' },
+    strategy: { type: 'string' },
     set: { type: 'string', multiple: true, default: [] },
   },
 });
@@ -25,9 +27,10 @@ const SETTLE_MS = 180_000;
 
 type Figures = Map<string, number>;
 
+const strategy = strategyFile(values.strategy);
 await buildReleases();
 const variables = Object.fromEntries(values.set.map((pair) => pair.split(/=(.*)/s) as [string, string]));
-await using project = await Project.up('tasuki-test:v1', { variables });
+await using project = await Project.up('tasuki-test:v1', { variables, strategy });
 const engine = new Docker();
 const services = await runningServices();
 

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { handOver, median } from '../support/handovers.ts';
 import { buildReleases, Project } from '../support/project.ts';
+import { strategyFile } from '../support/strategies.ts';
 import { SATURATING, underLoad } from '../support/under-load.ts';
 
 /**
@@ -17,9 +18,7 @@ const { values } = parseArgs({
 });
 const handovers = Number(values.handovers);
 const requests = Number(values.requests);
-const { strategy } = values;
-if (strategy !== undefined && strategy !== 'unix' && strategy !== 'upstream')
-  throw new Error(`there is no file for ${strategy}`);
+const strategy = strategyFile(values.strategy);
 const MAX_SECONDS = 3600;
 
 const images = await buildReleases('v2', 'v3');

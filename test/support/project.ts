@@ -10,6 +10,7 @@ import { parseNetstat, type KernelCounters } from './load/kernel.ts';
 import { copyProject } from './project-files.ts';
 import { parseEvents, type Run, type Status } from './project-output.ts';
 import { provideProxy, type ProxyName } from './proxies.ts';
+import type { StrategyFile } from './strategies.ts';
 
 export type { Run, Status } from './project-output.ts';
 
@@ -26,7 +27,7 @@ export interface ProjectOptions {
   /** Where its folder is made. */
   parent?: string;
   /** How releases are handed over; default: as shipped. */
-  strategy?: 'unix' | 'upstream' | undefined;
+  strategy?: StrategyFile | undefined;
   /** For tests that deploy often and look at other things than drains: those are over sooner. */
   hasty?: boolean;
   /** Which one is in front; nginx when absent. */

@@ -45,6 +45,36 @@ describe('a container of the release that serves', () => {
   });
 });
 
+describe('a container that is retired, where the proxy is told who serves', () => {
+  /** What is done with it, in order, when the proxy is done with it in time or not. */
+  async function done(isLeft: boolean): Promise<string[]> {
+    const words: string[] = [];
+    const session = { ask: async (word: string) => void words.push(word) };
+    const context = {
+      engine: {
+        inspect: async () => ({ State: { Running: true } }),
+        remove: async () => void words.push('removed'),
+      },
+      config: { settings: { ctl: ['node', 'ctl'] } },
+      observed: { record: { serving: 'r2' }, instances: [] },
+      sessions: { with: async () => session, end: async () => {} },
+      route: { release: async () => isLeft },
+      drainTimeoutMs: 1000,
+    } as unknown as Context;
+    const step = { id: 'retire:app-1', do: 'retire' as const, release: 'r1', target: 'app-1', cause: '' };
+    await HANDLERS.retire.run(step, context);
+    return words;
+  }
+
+  it('is told that nobody comes any more before it is stopped, or it would wait for them', async () => {
+    assert.deepEqual(await done(true), ['alone', 'removed']);
+  });
+
+  it('is not told when something in the proxy still goes by the older list', async () => {
+    assert.deepEqual(await done(false), ['removed']);
+  });
+});
+
 describe('a release that is taken back before it served', () => {
   it('has two seconds to end, however long a drain may take: one that boots does not hear SIGTERM', async () => {
     const given: number[] = [];

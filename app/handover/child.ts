@@ -81,7 +81,7 @@ export async function runChild(
       case 'leave':
         return await leave(order.deadlineMs, order.gently);
       case 'alone':
-        for (const leaving of drains.keys()) leaving.leftAlone?.();
+        for (const one of [stay, ...drains.keys()]) one?.leftAlone?.(); // before or while it leaves
         return null;
       case 'manner':
         manner = order.manner;

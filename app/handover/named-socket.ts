@@ -124,7 +124,8 @@ export class NamedSocket implements Place {
   /** Lets who stood in before the loan do so again, unless somebody else has begun to meanwhile. */
   async #returnStandIn(lender: string): Promise<void> {
     const before = `${this.#standIn}.before`;
-    if (await isSame(this.#standIn, lender)) {
+    // The lender may have died meanwhile, and its name be gone or another's.
+    if ((await isSame(this.#standIn, lender)) || !(await isListened({ path: this.#standIn }))) {
       if (await isListened({ path: before })) await pointAt(this.#standIn, before);
       else await rm(this.#standIn, { force: true });
     }

@@ -37,6 +37,7 @@ async function tidyAndExecute(
   if (plan.tidy.length === 0) return { plan, result: await execute(plan, context) };
   try {
     await tidyUp(plan, context);
+    context.mayHaveUsers = false; // what was tidied up may have had some, the next release has none yet
     context.observed = await observe(context.engine, context.config);
   } catch (error) {
     return { plan, result: { outcome: 'failed', error: toDeployError(error), steps: [] } };

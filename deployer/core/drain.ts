@@ -15,7 +15,9 @@ export async function drain({ targets }: Of<'drain'>, context: Context): Promise
   // Of an image that tells nothing only the proxy is known.
   if (!context.config.settings.ctl)
     return isLeft ? 'no request goes to it any more' : 'what it still answers is cut';
-  return said(drains.filter((one) => one !== null));
+  if (drains.includes('answers'))
+    return 'the time is over, and it still answers: what is left when it is stopped is cut';
+  return said(drains.filter((one) => one !== null && one !== 'answers'));
 }
 
 /**
@@ -26,17 +28,20 @@ async function drained(
   id: string,
   context: Context,
   leaving: Promise<boolean> | undefined,
-): Promise<Drain | null> {
+): Promise<Drain | 'answers' | null> {
   const { drainTimeoutMs: deadlineMs } = context;
+  let session: Session | null = null;
   try {
-    const session = await context.sessions.anew(id); // one that is taken back for its crash boots again, and must stay off
-    void leaving?.then((isLeft) => (isLeft ? tellAlone(session) : undefined)).catch(() => {}); // untold it waits its time
+    session = await context.sessions.anew(id); // one that is taken back for its crash boots again, and must stay off
+    const told = session;
+    void leaving?.then((isLeft) => (isLeft ? tellAlone(told) : undefined)).catch(() => {}); // untold it waits its time
     await session.ask('park', { deadlineMs }, deadlineMs + 5000);
     const left = ({ phase }: State): boolean => phase !== 'serving' && phase !== 'draining';
     return (await session.until(left, deadlineMs + 5000)).drain;
   } catch (error) {
     const info = await context.engine.inspect(id);
     if (!info?.State.Running) return null; // it died meanwhile: nothing listens, nothing to drain
+    if (session?.state?.phase === 'draining') return 'answers'; // off the port; it followed the record with a longer time of its own
     throw new DeployError({
       code: 'DRAIN_FAILED',
       what: `the old release did not leave the port: ${(error as Error).message}`,

@@ -44,9 +44,11 @@ export async function observe(engine: Engine, config: Config): Promise<Observed>
     readEnvFile(config.envFile),
     pod && chooses ? new Route(engine, { ...settings, project, pod: pod.id }).read() : [],
   ]);
+  const served = settings.ctl ? record : recordOf(instances, record);
   return {
-    record: settings.ctl ? record : recordOf(instances, record),
-    instances,
+    record: served,
+    // One that was held and then admitted by a run that was killed keeps the label, and is held no more.
+    instances: instances.map((one) => (one.release === served?.serving ? { ...one, held: null } : one)),
     route: chooses ? route : null,
     proxies,
     pod: pod && { id: pod.id, imageId: pod.imageId },

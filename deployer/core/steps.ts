@@ -79,7 +79,7 @@ export const HANDLERS: { [Word in Step['do']]: Handler<Of<Word>> } = {
 
   start: {
     run: async (_step, context) => {
-      required(context);
+      await unseen(required(context).id, context);
       await each(context, async ({ id, name }) => {
         await context.engine.start(id);
         context.weights.push(shareOfBoot(context, id, true).catch(() => null)); // `steady` waits for it
@@ -190,6 +190,14 @@ export const HANDLERS: { [Word in Step['do']]: Handler<Of<Word>> } = {
 /** Does the same to each instance of the next release. */
 async function each({ next, others }: Context, work: (one: Next) => Promise<unknown>): Promise<void> {
   if (next) await Promise.all([next, ...others].map(work));
+}
+
+/**
+ * An image without a control command listens as soon as it boots, and has the service's name too: the proxy, which goes there when
+ * nobody on its list is found, shall not find this one. The next list that is led to has no such line.
+ */
+async function unseen(id: string, { config, route, others }: Context): Promise<void> {
+  if (!config.settings.ctl) await route?.withhold([id, ...others.map((one) => one.id)]);
 }
 
 /** What an image needs of the database is known when it is here. */

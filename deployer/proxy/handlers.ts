@@ -4,7 +4,7 @@ import type { Context } from '../core/context.ts';
 import { setInEnvFile } from '../store/env-file.ts';
 import { scaleUp } from '../engine/compose.ts';
 import { confirm } from './confirm.ts';
-import { leaves, retire, tellToLeave } from './leave.ts';
+import { hasLeft, leaves, requireAnother, retire, tellToLeave } from './leave.ts';
 import type { ProxyStep } from './plan.ts';
 import { rehearse, test } from './rehearse.ts';
 
@@ -19,8 +19,12 @@ export const PROXY_HANDLERS: { [Word in ProxyStep['do']]: Handler<Of<Word>> } = 
 
   'proxy-create': {
     run: create,
-    undo: async (_step, { engine, next }) => {
-      if (next) await engine.remove(next.id, 0); // `proxy-start` has ended it
+    undo: async (_step, context) => {
+      const { engine, next } = context;
+      if (!next) return;
+      const isUp = (await engine.inspect(next.id))?.State.Running; // `proxy-start` ends it, unless it is the last
+      if (isUp) await requireAnother(context, next);
+      await engine.remove(next.id, 0);
     },
   },
 
@@ -37,6 +41,7 @@ export const PROXY_HANDLERS: { [Word in ProxyStep['do']]: Handler<Of<Word>> } = 
       if (!next) return;
       const info = await context.engine.inspect(next.id);
       if (!info || info.RestartCount > 0) return; // it holds no port for long; `proxy-create` ends it
+      await requireAnother(context, next); // a lost answer at the pivot: the old one may have left all the same
       await tellToLeave(context, next.id); // it may have taken connections
       await leaves(context, next);
     },
@@ -52,7 +57,8 @@ export const PROXY_HANDLERS: { [Word in ProxyStep['do']]: Handler<Of<Word>> } = 
 
   'proxy-leave': {
     run: async ({ targets }, context) => {
-      for (const id of targets) await tellToLeave(context, id);
+      for (const id of targets)
+        await tellToLeave(context, id).catch((error: unknown) => hasLeft(context, id, error));
     },
     undo: null,
   },

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Context, Next } from '../core/context.ts';
-import { DeployError } from '../errors.ts';
+import { DeployError, EXIT } from '../errors.ts';
 import { formatDuration } from '../duration.ts';
 import { countOf } from '../size.ts';
 import { confirm } from './confirm.ts';
@@ -45,6 +45,29 @@ export async function leaves(context: Context, { id, name }: Next): Promise<stri
   }
 }
 
+/**
+ * When the answer to the signal is lost, the sockets tell whether it was heard. Rethrows when it was not; throws `PIVOT_UNKNOWN`,
+ * after which nothing is undone, when that cannot be seen.
+ */
+export async function hasLeft({ engine }: Context, id: string, error: unknown): Promise<void> {
+  const sockets = await engine
+    .inspect(id)
+    .then(
+      async (info) => (info?.State.Running ? await socketsOf(engine, id) : { listens: false }),
+      () => null,
+    )
+    .catch(() => null);
+  if (sockets?.listens) throw error;
+  if (sockets) return;
+  throw new DeployError({
+    code: 'PIVOT_UNKNOWN',
+    exit: EXIT.incomplete,
+    what: `no answer to the signal, and it cannot be seen whether the old proxy leaves: ${(error as Error).message}`,
+    subject: id.slice(0, 12),
+    next: 'deploy status   says how many proxies run; then deploy resume',
+  });
+}
+
 /** Ends a proxy, but never the last one: another must answer first. */
 export async function retire(
   { target, name }: Extract<ProxyStep, { do: 'proxy-retire' }>,
@@ -56,7 +79,9 @@ export async function retire(
   const one = all.find(({ id }) => id === target);
   let said: string | undefined;
   if (info?.State.Running && one?.visible) {
-    await requireAnother(context, target, name);
+    const { next } = context; // it was seen to answer before the old one was told to leave
+    if (!next || next.id === target)
+      await confirm(context, await requireAnother(context, { id: target, name }), 'any');
     await tellToLeave(context, target);
     said = await leaves(context, { id: target, name });
   }
@@ -64,16 +89,11 @@ export async function retire(
   return said;
 }
 
-/** One that takes new connections, and answers them. */
-async function requireAnother(context: Context, target: string, name: string): Promise<void> {
-  const { engine, config, next } = context;
-  if (next && next.id !== target) return; // seen to answer before the old one was told to leave
+/** Gives one that takes new connections beside this one; throws `LAST_ONE` when there is none. */
+export async function requireAnother({ engine, config }: Context, { id, name }: Next): Promise<Next> {
   const all = await engine.instances(config.project, config.settings.proxy, '');
-  for (const other of all.filter(({ id, visible, running }) => id !== target && visible && running)) {
-    if (!(await socketsOf(engine, other.id).catch(() => null))?.listens) continue;
-    await confirm(context, other);
-    return;
-  }
+  for (const other of all.filter((one) => one.id !== id && one.visible && one.running))
+    if ((await socketsOf(engine, other.id).catch(() => null))?.listens) return other;
   throw new DeployError({
     code: 'LAST_ONE',
     what: 'no other proxy takes connections: this one is not ended',

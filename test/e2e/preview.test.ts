@@ -3,7 +3,9 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { eventually, docker } from '../support/containers.ts';
+import { killAfter } from '../support/killed.ts';
 import { buildFixture, buildReleases, Project } from '../support/project.ts';
+import { planOf } from '../support/steps.ts';
 import { assertNothingLost, STEADY, underLoad } from '../support/under-load.ts';
 
 const LINK = /look at it: (http:\/\/\S+\/\.tasuki\/preview\/([\w-]+))/;
@@ -123,6 +125,18 @@ describe('a release that is held before its users meet it', { timeout: 600_000 }
     const { release } = await hold('tasuki-test:v3');
     await project.deployOk('--image', 'tasuki-test:v2');
     assert.ok((await project.status()).instances.every((one) => one.release !== release));
+  });
+
+  it('is put in its place by resume when the deployer is killed behind the switch of its admission', async () => {
+    const { release } = await hold('tasuki-test:v3');
+    const { all } = await planOf(project, ['admit']);
+    await killAfter(project, ['admit'], all.indexOf('promote') + 1);
+    await project.deployOk('resume');
+    assert.equal(await project.answering(), release);
+    assert.deepEqual(await project.upChanges(), []);
+    const { instances } = await project.status();
+    const seats = instances.map((one) => `${one.visible} ${one.state?.phase}`);
+    assert.deepEqual(seats.toSorted(), ['false standby', 'true serving']);
   });
 
   it('comes back when its container was restarted, with its link', async () => {

@@ -126,6 +126,20 @@ describe('serve() on a unix socket', { timeout: 240_000 }, () => {
     assert.deepEqual([await answering(), await standIn()], ['r2', 'r1']);
   });
 
+  it('gives the door back to the parked one also when the one before has died during the loan', async () => {
+    const [r1, r2] = await pair();
+    await promote(r2, r1);
+    const r3 = start('r3');
+    await r3.until('standby');
+    const control = await admitted(r3);
+    assert.equal(await standIn(), 'r2');
+    r2.process.kill('SIGKILL');
+    await eventually('r2 and its children are gone', async () => (await standIn()) === 'ECONNREFUSED');
+    control.close();
+    await r3.until('parked');
+    assert.equal(await standIn(), 'r1');
+  });
+
   it('takes a name behind which nobody is any more when it boots', async () => {
     const first = start('r1');
     await first.until('serving');

@@ -167,6 +167,20 @@ describe('serve()', { timeout: 240_000 }, () => {
     assert.equal(await r1.ended(), 0);
   });
 
+  it('with an address of its own ends sooner when it has been told that nobody comes any more', async () => {
+    // It would wait 8 s for them, and the other, which has less time, 2 s.
+    const told = start('r1', { LISTEN: 'own', DRAIN_TIMEOUT_MS: '30000' });
+    const port2 = String(await freePort());
+    const untold = start('r1', { LISTEN: 'own', DRAIN_TIMEOUT_MS: '4000', PORT: port2 });
+    await Promise.all([told.until('serving'), untold.until('serving')]);
+    const control = await told.session();
+    await control.ask('alone');
+    for (const one of [untold, told]) one.process.kill('SIGTERM');
+    const first = await Promise.race([told.ended().then(() => 'told'), untold.ended().then(() => 'untold')]);
+    assert.equal(first, 'told');
+    control.close();
+  });
+
   it('cuts what is still running at the drain deadline, and counts it', async () => {
     const r1 = start('r1', { DRAIN_TIMEOUT_MS: '300' });
     await r1.until('serving');

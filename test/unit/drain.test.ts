@@ -33,6 +33,36 @@ async function asked(isLeft: boolean): Promise<string[]> {
   return words;
 }
 
+describe(
+  'the old release, when it has not drained in the time that the deployer has',
+  { timeout: 5000 },
+  () => {
+    const late = async (phase: string): Promise<string> => {
+      const session = {
+        state: { phase },
+        ask: async () => {},
+        until: async () => await Promise.reject(new Error(`still ${phase}`)),
+      };
+      const context = {
+        config: { settings: { ctl: ['node', 'ctl'] } },
+        engine: { inspect: async () => ({ State: { Running: true } }) },
+        observed: { instances: [] },
+        sessions: { anew: async () => session },
+        drainTimeoutMs: 1000,
+      } as unknown as Context;
+      return await drain({ id: 'drain', do: 'drain', release: 'r1', targets: ['app-1'], cause: '' }, context);
+    };
+
+    it('is left to be stopped when it is off the port: it has a longer time of its own', async () => {
+      assert.match(await late('draining'), /still answers/);
+    });
+
+    it('fails the step when it is still on the port', async () => {
+      await assert.rejects(late('serving'), /did not leave the port: still serving/);
+    });
+  },
+);
+
 describe('the old release, where the proxy is told who serves', { timeout: 5000 }, () => {
   it('is told once the proxy is done with it, when it is leaving', async () => {
     assert.deepEqual(await asked(true), ['park', 'alone']);

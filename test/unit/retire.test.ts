@@ -75,6 +75,23 @@ describe('a container that is retired, where the proxy is told who serves', () =
   });
 });
 
+describe('a release that listens as soon as it boots', () => {
+  it('is kept from the proxy before it is started, where it knows nothing of the contract', async () => {
+    const done: string[] = [];
+    const context = {
+      config: { settings: { ctl: false } },
+      engine: { start: async (id: string) => void done.push(`start ${id}`) },
+      route: { withhold: async (ids: string[]) => void done.push(`withhold ${ids.join(' ')}`) },
+      sessions: { with: async () => {} },
+      weights: [],
+      next: { id: 'app-2', name: 'app-2' },
+      others: [{ id: 'app-3', name: 'app-3' }],
+    } as unknown as Context;
+    await HANDLERS.start.run({ id: 'start', do: 'start', release: 'r2', cause: '' }, context);
+    assert.deepEqual(done, ['withhold app-2 app-3', 'start app-2', 'start app-3']);
+  });
+});
+
 describe('a release that is taken back before it served', () => {
   it('has two seconds to end, however long a drain may take: one that boots does not hear SIGTERM', async () => {
     const given: number[] = [];

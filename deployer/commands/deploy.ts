@@ -28,7 +28,7 @@ export async function deploy(globals: Globals, options: DeployOptions): Promise<
     const built = options.build ? await revisionOf(config) : null;
     // After a rollback to an image without a tag only the file knows a name.
     const name = isImageId(config.image) ? config.defaultImage : config.image;
-    const image = built ? `${repository(name)}:${built.tag}` : (options.image ?? '');
+    const image = built ? await untaken(`${repository(name)}:${built.tag}`, engine) : (options.image ?? '');
     const pull = !built && !(await here);
     const release = newReleaseId();
     const { hold, smoke } = options;
@@ -55,6 +55,18 @@ export async function deploy(globals: Globals, options: DeployOptions): Promise<
   return await change(globals, command, decide, engine);
 }
 
+/**
+ * A name that no image has. A build takes more in than git knows (files outside it, a newer base image), so another build of a revision
+ * is another image, and its name must not be taken from under a release that one can go back to.
+ */
+async function untaken(image: string, engine: Engine): Promise<string> {
+  return (await engine.imageId(image)) === null ? image : `${image}-${stamp()}`;
+}
+
+function stamp(): string {
+  return new Date().toISOString().replaceAll(/[-:]/g, '').slice(0, 15);
+}
+
 /** The tag for the working tree: the short revision, with the time added when there are uncommitted changes. */
 async function revisionOf({ directory }: Config): Promise<{ revision: string; tag: string }> {
   const { execa } = await import('execa'); // few deploys build
@@ -66,8 +78,7 @@ async function revisionOf({ directory }: Config): Promise<{ revision: string; ta
       git('rev-parse', '--short=12', 'HEAD'),
       git('status', '--porcelain', '--untracked-files=no'),
     ]);
-    const stamp = new Date().toISOString().replaceAll(/[-:]/g, '').slice(0, 15);
-    return { revision, tag: changes ? `${short}-dirty-${stamp}` : short };
+    return { revision, tag: changes ? `${short}-dirty-${stamp()}` : short };
   } catch (error) {
     throw new DeployError({
       code: 'NO_REVISION',

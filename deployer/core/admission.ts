@@ -33,7 +33,7 @@ export function admission(
 ): Step[] {
   const { canary } = options;
   const last = [confirm(release, old), ...hook('post-admit', release, image, options)];
-  const admit: Step = { id: 'admit', do: 'admit', release, target, cause: 'both listen from here on' };
+  const admit: Step = { id: 'admit', do: 'admit', release, target, cause: 'both may answer from here on' };
   const targets = old.map((one) => one.id);
   const [first, ...percents] = canary && old.length ? canary.percents : [];
   if (!canary || first === undefined) return [admit, ...route(release, old, options), ...last];

@@ -144,7 +144,7 @@ export function makePlan(desired: Desired, observed: Observed, options: PlanOpti
       cause: 'both releases work on the new schema',
     });
   reversible.push(
-    { id: 'start', do: 'start', release, cause: 'it boots beside the old one, off the port' },
+    { id: 'start', do: 'start', release, cause: 'it boots beside the old one, and no user meets it yet' },
     ...proof(desired, options),
   );
   if (desired.hold) return { ...NOTHING, tidy, reversible };

@@ -109,6 +109,7 @@ export function judgeNamespace(pod: { id: string; startedAt: string }, joined: J
   const left = joined.filter(
     (one) => one.networkMode !== `container:${pod.id}` || Date.parse(one.startedAt) < since,
   );
+  if (joined.length === 0) return ok('no container shares the network of another');
   if (left.length === 0) return ok(`${joined.length} containers are in the network of the pod that runs now`);
   const names = left.map((one) => one.name);
   const made = left.some((one) => one.networkMode !== `container:${pod.id}`);
@@ -156,7 +157,7 @@ const RENEW_DAYS = 14;
 
 /** What visitors are shown who come with TLS; null where the pod does not speak it. */
 export function judgeCertificate(shown: Certificate | null, now = Date.now()): Verdict {
-  if (!shown) return ok('the pod speaks no TLS');
+  if (!shown) return ok('no port for https is published');
   if (shown.isSelfMade) return ok('the certificate for https is one for trying it: browsers warn of it');
   const left = daysLeft(shown, now);
   const advice = 'deploy certificate fullchain.pem privkey.pem   with a new one';

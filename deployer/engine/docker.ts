@@ -172,11 +172,14 @@ export class Engine {
   }
 
   async #inspectAll(found: Docker.ContainerInfo[], initialRelease: string): Promise<Instance[]> {
-    const all = await Promise.all(found.map(async ({ Id }) => await this.inspect(Id)));
-    return all
-      .filter((info) => info !== null)
-      .map((info) => toInstance(info, initialRelease))
-      .toSorted((a, b) => a.createdAt.localeCompare(b.createdAt));
+    const all = await Promise.all(
+      found.map(async ({ Id, Image: image }) => {
+        const info = await this.inspect(Id);
+        // In its list the engine gives the id in place of a name that has moved on to another image.
+        return info && { ...toInstance(info, initialRelease), image };
+      }),
+    );
+    return all.filter((one) => one !== null).toSorted((a, b) => a.createdAt.localeCompare(b.createdAt));
   }
 
   #list(...label: string[]): Promise<Docker.ContainerInfo[]> {

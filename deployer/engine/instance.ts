@@ -5,6 +5,7 @@ export interface Instance {
   id: string;
   name: string;
   release: string;
+  /** The name by which the engine gives exactly its image: the tag while that names it, else the id. */
   image: string;
   imageId: string;
   /** Compose counts it; the parked release is kept out of Compose's sight. */

@@ -22,7 +22,7 @@ const OWN = /^(RELEASE|KEEP_UNTIL|STAND_IN)=/;
  * purpose needs, and the label by which Compose leaves one-off containers alone. Gives its id; it does not run yet.
  */
 export async function createTwin(
-  { docker }: Engine,
+  engine: Engine,
   of: Docker.ContainerInspectInfo,
   name: string,
   release: string,
@@ -37,9 +37,11 @@ export async function createTwin(
   ];
   const once = command !== undefined || Object.keys(rehearsal).length > 0;
   const isOwn = (entry: string): boolean => OWN.test(entry) || (entry.split('=', 1)[0] ?? '') in rehearsal;
-  const container = await docker.createContainer({
+  const isTagged = (await engine.imageId(of.Config.Image)) === of.Image;
+  const container = await engine.docker.createContainer({
     ...of.Config,
     name,
+    Image: isTagged ? of.Config.Image : of.Image, // a tag may have moved on: to the release that is coming
     // The pod owns these; the engine refuses them beside a shared namespace.
     Hostname: '',
     ExposedPorts: {},

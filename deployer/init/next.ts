@@ -1,6 +1,6 @@
 import { FOLDERS } from './files.ts';
 import type { Survey } from './survey.ts';
-import { hasRevision } from './tools.ts';
+import { hasRevision, ignores } from './tools.ts';
 
 /** What `deploy init` has done, or would do. */
 interface Done {
@@ -28,8 +28,9 @@ export async function nextSteps(done: Done): Promise<string[]> {
   ];
   if (dryRun) return [...lines, '', ...text.trimEnd().split('\n')];
   const { service, isBuilt } = survey;
-  const repository = (await hasRevision(folder))
-    ? `git add ${path} proxy && git commit -m 'Deploy with tasuki'`
+  const [isRepository, isIgnored] = await Promise.all([hasRevision(folder), ignores(folder, '.env')]);
+  const repository = isRepository
+    ? `${isIgnored ? '' : 'echo .env >> .gitignore && '}git add ${isIgnored ? '' : '.gitignore '}${path} proxy && git commit -m 'Deploy with tasuki'`
     : "git init && git add . && git commit -m 'First'   (.env and node_modules in .gitignore)";
   return [
     ...lines,

@@ -10,7 +10,8 @@ export function overrideText(survey: Survey, base: string): string {
   const { service, proxy, health } = survey;
   const probe = health === '/' ? PROBE : health;
   return `# Written by \`deploy init\`. Compose reads it after ${base}, which stays as it is; where both say something, this file wins.
-# To be rid of it: delete it and the folders proxy/nginx and proxy/common; then: docker compose up -d --remove-orphans
+# To be rid of it (some seconds without an answer): docker compose down --remove-orphans; then delete this file, proxy/nginx, proxy/common and
+# the lines TASUKI_... of .env; then docker compose up -d${survey.isBuilt ? ' --build   (without --build Compose starts the last image of its own, from before)' : ''}
 
 x-deploy: # for \`deploy\`; Compose does not look at it
   service: ${service} # replaced by each deploy

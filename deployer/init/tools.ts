@@ -14,6 +14,11 @@ export async function hasRevision(folder: string): Promise<boolean> {
   return (await said('git', ['rev-parse', 'HEAD'], folder)) !== null;
 }
 
+/** Whether git leaves a file of this folder out. */
+export async function ignores(folder: string, file: string): Promise<boolean> {
+  return (await said('git', ['check-ignore', file], folder)) !== null;
+}
+
 async function said(tool: string, words: string[], cwd: string): Promise<string | null> {
   const { execa } = await import('execa');
   const options = { cwd, timeout: TOOL_TIMEOUT_MS, stdin: 'ignore', reject: false } as const;

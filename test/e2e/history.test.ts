@@ -74,6 +74,20 @@ describe('the history', () => {
     assert.ok(report.probe && report.probe.sent > 0);
   });
 
+  it('leads back to what is parked, though its tag names the next release by now', async () => {
+    await docker(['tag', old, tag]);
+    await project.deployOk('--image', tag);
+    await docker(['tag', other, tag]);
+    await project.deployOk('--image', tag);
+    assert.equal(await servingImage(), other);
+    await project.deployOk('rollback');
+    assert.equal(await servingImage(), old);
+    assert.deepEqual(await project.upChanges(), [], 'Compose must take the id for what serves');
+    await project.deployOk('rollback');
+    assert.equal(await servingImage(), other, 'and forward again');
+    await project.deployOk('rollback');
+  });
+
   it('knows no other release, and says where to look', async () => {
     const { exitCode, stderr } = await project.deploy('history', 'r0');
     assert.equal(exitCode, 2);

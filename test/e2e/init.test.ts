@@ -73,6 +73,15 @@ describe('an Express app that knows nothing of tasuki, after deploy init', () =>
     const after = await shop.containers();
     await shop.type('docker compose up -d');
     assert.deepEqual(await shop.containers(), after);
+
+    // To be rid of it, as the file says.
+    await shop.type('docker compose down --remove-orphans');
+    await shop.type('rm -r compose.override.yaml proxy && sed -i /^TASUKI_/d .env');
+    await shop.type('docker compose up -d --build');
+    await eventually('the app is there', async () => /version two/.test((await shop.home()).page));
+    const left =
+      'docker ps -a --format {{.Names}} --filter label=com.docker.compose.project=$COMPOSE_PROJECT_NAME';
+    assert.doesNotMatch(await shop.type(left), /parked|proxy/);
   });
 
   it('is told nothing by the doctor that is not so, before the first deploy and after it', async () => {

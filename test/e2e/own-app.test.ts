@@ -15,7 +15,7 @@ const DOCKERFILE = `FROM node:26-trixie-slim
 WORKDIR /srv
 COPY package.json tasuki.tgz ./
 RUN npm install --ignore-scripts --no-audit --no-fund
-COPY server.js ./
+COPY *.js ./
 USER node
 CMD ["node", "server.js"]
 `;
@@ -86,6 +86,29 @@ describe('an Express app of one’s own, made fit by the seven lines of docs/con
     assert.match(end.image, /^tasuki-own:[0-9a-f]{12}$/);
     await project.deployOk('rollback');
     assert.equal(await project.answering(), first);
+    assert.deepEqual(await project.upChanges(), []);
+  });
+
+  it('has an image of its own for each build of a revision, so that the one before can be gone back to', async () => {
+    const page = async (): Promise<string> => await (await fetch(`${project.url}/`)).text();
+    const server = join(project.folder, 'server.js');
+    const commit = await readFile(server, 'utf8');
+    assert.equal(await page(), 'hello');
+    await writeFile(join(project.folder, '.git/info/exclude'), 'greeting.js\n');
+    await writeFile(join(project.folder, 'greeting.js'), "export default 'first';\n");
+    await writeFile(
+      server,
+      commit.replace("'hello'", 'greeting').replace(/^/, "import greeting from './greeting.js';\n"),
+    );
+    const git = ['-c', 'user.name=test', '-c', 'user.email=test@example.test'];
+    await execa('git', [...git, 'commit', '-qam', 'second'], { cwd: project.folder });
+    await project.deployOk('--build');
+    assert.equal(await page(), 'first');
+    await writeFile(join(project.folder, 'greeting.js'), "export default 'second';\n"); // git does not know it
+    await project.deployOk('--build');
+    assert.equal(await page(), 'second');
+    await project.deployOk('rollback');
+    assert.equal(await page(), 'first');
     assert.deepEqual(await project.upChanges(), []);
   });
 });

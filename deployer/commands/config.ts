@@ -16,7 +16,7 @@ interface Setting {
 }
 
 /** Settings in milliseconds. */
-const DURATIONS = ['timeout', 'drain-timeout', 'settle'];
+const DURATIONS = ['timeout', 'drain-timeout', 'settle', 'watch', 'keep', 'migrate-timeout'];
 
 /**
  * `deploy config`: what is in effect after files, variables and defaults; changes nothing, and needs no engine (then the

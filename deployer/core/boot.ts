@@ -1,4 +1,5 @@
 import type { CheckResult, State } from '../contract.ts';
+import { gist } from '../gist.ts';
 import { DeployError } from '../errors.ts';
 import { formatDuration } from '../duration.ts';
 import { RefusedError } from '../engine/session.ts';
@@ -125,7 +126,7 @@ async function becomesHealthy(
         (result) => result as CheckResult,
         (error: Error) => ({ status: 599, ms: 0, body: error.message }),
       );
-    last.check = `${health} answered ${check.status}: ${check.body.slice(0, 200)}`;
+    last.check = `${health} answered ${check.status}: ${gist(check.body)}`;
     if (check.status >= 400) {
       await sleep(CHECK_AGAIN_MS);
       context.signal.throwIfAborted();

@@ -1,5 +1,6 @@
 import type { CheckResult } from '../contract.ts';
 import { formatDuration } from '../duration.ts';
+import { gist } from '../gist.ts';
 import { explainRefusal, failedRelease, type Context } from './context.ts';
 import type { Of } from './plan.ts';
 
@@ -56,7 +57,7 @@ async function visit(path: string, context: Context): Promise<void> {
   if (status < 500) return;
   throw await failedRelease(context, {
     code: 'WARM_UP_FAILED',
-    what: `the new release answered ${path} with ${status} while it was warmed up: ${body.slice(0, 200)}`,
+    what: `the new release answered ${path} with ${status} while it was warmed up: ${gist(body)}`,
     next: 'correct the release; x-deploy.warm-up names the pages',
   });
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { RECORD_FILE, RUN_DIR, type CheckResult, type ReleaseRecord, type State } from '../contract.ts';
+import { gist } from '../gist.ts';
 import type { Engine } from './docker.ts';
 import { runInside } from './inside.ts';
 import { RefusedError, type Session } from './session.ts';
@@ -111,7 +112,7 @@ export class ForeignSession implements Session {
       const { health } = this.#around;
       const { status, body } = await this.#check(health, CHECK_TIMEOUT_MS);
       this.#answered = status < 400;
-      if (!this.#answered) problem = `${health} answered ${status}: ${body.slice(0, 200)}`;
+      if (!this.#answered) problem = `${health} answered ${status}: ${gist(body)}`;
     }
     const record = this.#answered ? await this.#around.record() : null;
     const serves = this.#admitted || !record || record.serving === this.#around.release;

@@ -52,10 +52,7 @@ export async function leaves(context: Context, { id, name }: Next): Promise<stri
 export async function hasLeft({ engine }: Context, id: string, error: unknown): Promise<void> {
   const sockets = await engine
     .inspect(id)
-    .then(
-      async (info) => (info?.State.Running ? await socketsOf(engine, id) : { listens: false }),
-      () => null,
-    )
+    .then(async (info) => (info?.State.Running ? await socketsOf(engine, id) : { listens: false }))
     .catch(() => null);
   if (sockets?.listens) throw error;
   if (sockets) return;

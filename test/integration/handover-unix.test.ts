@@ -44,6 +44,16 @@ describe('serve() on a unix socket', { timeout: 240_000 }, () => {
     await old.until('parked');
     control.close();
   }
+  /** r1 is parked, r2 serves and has lent the name, and the stand-in's place with it, to r3. */
+  async function loan(): Promise<{ r2: HostInstance; r3: HostInstance; control: Control }> {
+    const [r1, r2] = await pair();
+    await promote(r2, r1);
+    const r3 = start('r3');
+    await r3.until('standby');
+    const control = await admitted(r3);
+    assert.equal(await standIn(), 'r2');
+    return { r2, r3, control };
+  }
 
   it('takes the name when it is admitted, and gives it back when the session ends before it was promoted', async () => {
     const [r1, r2] = await pair();
@@ -115,24 +125,14 @@ describe('serve() on a unix socket', { timeout: 240_000 }, () => {
   });
 
   it('gives its place at the door back too when its loan ends', async () => {
-    const [r1, r2] = await pair();
-    await promote(r2, r1);
-    const r3 = start('r3');
-    await r3.until('standby');
-    const control = await admitted(r3);
-    assert.equal(await standIn(), 'r2');
+    const { r3, control } = await loan();
     control.close();
     await r3.until('parked');
     assert.deepEqual([await answering(), await standIn()], ['r2', 'r1']);
   });
 
   it('gives the door back to the parked one also when the one before has died during the loan', async () => {
-    const [r1, r2] = await pair();
-    await promote(r2, r1);
-    const r3 = start('r3');
-    await r3.until('standby');
-    const control = await admitted(r3);
-    assert.equal(await standIn(), 'r2');
+    const { r2, r3, control } = await loan();
     r2.process.kill('SIGKILL');
     await eventually('r2 and its children are gone', async () => (await standIn()) === 'ECONNREFUSED');
     control.close();

@@ -56,11 +56,11 @@ export async function canary({ ms, targets }: Of<'canary'>, context: Context): P
     const [[state, now], [, then]] = await Promise.all([look(context, next), look(context, targets)]);
     return [state, since(begin[0][1], now), since(begin[1][1], then)];
   };
-  const judge = new Judge();
+  const judge = new Judge(performance.now());
   for (;;) {
     context.signal.throwIfAborted();
     const [state, seen, meanwhile] = await between();
-    const worse = judge.look(seen, { errors: meanwhile, pace: meanwhile });
+    const worse = judge.look(seen, { errors: meanwhile, pace: meanwhile }, performance.now());
     if (state.restarts > restarts) worse.push('one of its processes ended by itself');
     if (state.phase !== 'serving') worse.push(`it is ${state.phase}`);
     if (worse.length) throw await tooBad(worse, seen, meanwhile, context);

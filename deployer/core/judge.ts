@@ -8,8 +8,9 @@ const ERROR_MARGIN = 0.01;
 const ERROR_SIGMAS = 4;
 /** Or, when there is hardly anything to compare with, when it is above this. */
 const ERRORS_ALONE = 0.05;
-/** Fewer answers than this say nothing about how fast a release is. */
+/** Fewer answers than this, or those of a shorter time, say nothing about how fast a release is. */
 const MIN_ANSWERS = 100;
+const PACE_MS = 1000;
 /** A release is slower when its median is so many times the old one's, and by more than a machine's noise. */
 const SLOWER_TIMES = 3;
 const SLOWER_MS = 8;
@@ -51,24 +52,42 @@ export function median({ times }: Figures): number | null {
   return null;
 }
 
+/** Both releases as they were when the present stretch of time began. */
+interface Stretch {
+  /** By `performance.now()`. */
+  at: number;
+  next: Figures;
+  pace: Figures;
+}
+
 /**
  * Says, look after look, what is worse about the new release than about the old one; nothing when too little was answered to tell.
- * A release that has just begun is slow, its code not being compiled yet: that it is slow must show a second time, of answers
- * that were given after the first, and which are not much faster than those.
+ * A release that has just begun is slow, its code not being compiled yet, and a machine is slow at times: that a release is slow
+ * must show in two stretches of time one after the other, and in the second not much less than in the first.
  */
 export class Judge {
-  #suspected: { at: Figures; ms: number } | null = null;
+  #since: Stretch;
+  /** The median of the stretch before, when it was slow. */
+  #suspectedMs: number | null = null;
 
-  /** `next` counts since the comparison began; `errors` of the old one is the longest look there is at it, `pace` the latest. */
-  look(next: Figures, old: { errors: Figures; pace: Figures }): string[] {
+  constructor(at: number) {
+    this.#since = { at, next: sumOf([]), pace: sumOf([]) };
+  }
+
+  /**
+   * `next` counts since the comparison began; `errors` of the old one is the longest look there is at it, `pace` the latest: in the
+   * same time as `next`, when it still answers. `at` is by `performance.now()`.
+   */
+  look(next: Figures, old: { errors: Figures; pace: Figures }, at: number): string[] {
     const errors = moreErrors(next, old.errors);
-    const latest = this.#suspected ? since(this.#suspected.at, next) : next;
-    const slow = slower(latest, old.pace);
-    if (slow.length === 0) return errors;
-    const ms = median(latest) ?? 0;
-    if (this.#suspected && ms >= this.#suspected.ms * WARMING) return [...errors, ...slow];
-    this.#suspected = { at: next, ms };
-    return errors;
+    const latest = since(this.#since.next, next);
+    if (at - this.#since.at < PACE_MS || latest.answered < MIN_ANSWERS) return errors;
+    const beside = since(this.#since.pace, old.pace);
+    const slow = slower(latest, beside.answered < MIN_ANSWERS ? old.pace : beside);
+    const [ms, before] = [median(latest) ?? 0, this.#suspectedMs];
+    this.#since = { at, next, pace: old.pace };
+    this.#suspectedMs = slow.length ? ms : null;
+    return slow.length && before !== null && ms >= before * WARMING ? [...errors, ...slow] : errors;
   }
 }
 
@@ -85,7 +104,7 @@ function moreErrors(next: Figures, old: Figures): string[] {
 }
 
 function slower(next: Figures, old: Figures): string[] {
-  if (next.answered < MIN_ANSWERS || old.answered < MIN_ANSWERS) return [];
+  if (old.answered < MIN_ANSWERS) return [];
   const [now, before] = [median(next) ?? 0, median(old) ?? 0];
   if (now < before * SLOWER_TIMES || now - before < SLOWER_MS) return [];
   return [

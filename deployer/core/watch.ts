@@ -82,13 +82,13 @@ export async function watch({ release, ms }: Of<'watch'>, context: Context): Pro
   if (!begin) return 'left out: the image counts nothing (docs/contract.md)';
   const [{ restarts }] = await look(context, ids);
   const until = performance.now() + ms;
-  const judge = new Judge();
+  const judge = new Judge(performance.now());
   let seen = since(begin, begin);
   while (performance.now() < until && !signal.aborted) {
     await new Promise((resolve) => setTimeout(resolve, Math.min(EVERY_MS, until - performance.now())));
     const [state, figures] = await look(context, ids);
     seen = since(begin, figures);
-    const worse = old ? judge.look(seen, old) : [];
+    const worse = old ? judge.look(seen, old, performance.now()) : [];
     if (state.restarts > restarts)
       worse.push(`${state.restarts - restarts} of its processes ended by themselves`);
     if (worse.length) throw await worseThanBefore(worse, context);

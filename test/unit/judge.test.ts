@@ -12,14 +12,15 @@ function figures(answered: number, errors: number, ms: number): Figures {
 }
 const old = (errors: number, ms = 10) => ({ errors: figures(1000, errors, ms), pace: figures(500, 0, ms) });
 
-/** What the first look says. */
-const compare = (next: Figures, before: ReturnType<typeof old>): string[] => new Judge().look(next, before);
+/** What a look says a moment after the beginning. */
+const compare = (next: Figures, before: ReturnType<typeof old>): string[] =>
+  new Judge(0).look(next, before, 250);
 
-/** What the second look says, when as much was answered again, and just as fast. */
+/** What is said after two seconds, when as much was answered in each, and just as fast. */
 function again(next: Figures, before: ReturnType<typeof old>): string[] {
-  const judge = new Judge();
-  assert.deepEqual(judge.look(next, before), [], 'not at the first look');
-  return judge.look(addUp([next, next]), before);
+  const judge = new Judge(0);
+  assert.deepEqual(judge.look(next, before, 1000), [], 'not after the first');
+  return judge.look(addUp([next, next]), before, 2000);
 }
 
 describe('figures of a release', () => {
@@ -59,7 +60,7 @@ describe('a release is worse', () => {
     assert.deepEqual(compare(figures(300, 5, 10), old(5)), []);
   });
 
-  it('when half of its answers take three times as long, and those after them too', () => {
+  it('when half of its answers take three times as long in one second, and in the next too', () => {
     assert.match(
       again(figures(200, 0, 50), old(0))[0] ?? '',
       /^half of 200 answers took longer than \d+ ms; of the old/,
@@ -67,22 +68,47 @@ describe('a release is worse', () => {
   });
 
   it('and not when it is slow only as it begins', () => {
-    const judge = new Judge();
+    const judge = new Judge(0);
     const begin = figures(200, 0, 50);
-    assert.deepEqual(judge.look(begin, old(0)), []);
+    assert.deepEqual(judge.look(begin, old(0), 1000), []);
     for (const n of [100, 300, 1000])
-      assert.deepEqual(judge.look(addUp([begin, figures(n, 0, 10)]), old(0)), []);
+      assert.deepEqual(judge.look(addUp([begin, figures(n, 0, 10)]), old(0), 1000 + n * 10), []);
+  });
+
+  it('and not before it has been slow for two seconds, however much it answers meanwhile', () => {
+    const judge = new Judge(0);
+    const look = (n: number, at: number): string[] => judge.look(figures(n, 0, 50), old(0), at);
+    for (const at of [250, 500, 750, 1000, 1250, 1500, 1750]) assert.deepEqual(look(at * 2, at), []);
+    assert.equal(look(4000, 2000).length, 1);
+  });
+
+  it('and not when it was slow twice with a quick second between', () => {
+    const judge = new Judge(0);
+    let all = noFigures();
+    for (const [second, ms] of [50, 10, 50, 10].entries()) {
+      all = addUp([all, figures(200, 0, ms)]);
+      assert.deepEqual(judge.look(all, old(0), (second + 1) * 1000), []);
+    }
+  });
+
+  it('and not when the old one, which answers beside it, is as slow in the same seconds', () => {
+    const judge = new Judge(0);
+    let [next, beside] = [figures(1000, 0, 10), figures(1000, 0, 10)];
+    for (let second = 1; second <= 4; second++) {
+      assert.deepEqual(judge.look(next, { errors: beside, pace: beside }, second * 1000), []);
+      [next, beside] = [next, beside].map((one) => addUp([one, figures(110, 0, 200)])) as [Figures, Figures];
+    }
   });
 
   it('and not while its answers still get faster, but when they no longer do', () => {
-    const judge = new Judge();
+    const judge = new Judge(0);
     let all = figures(100, 0, 400);
-    for (const ms of [200, 100]) {
-      assert.deepEqual(judge.look(all, old(0)), []);
+    for (const [second, ms] of [200, 100].entries()) {
+      assert.deepEqual(judge.look(all, old(0), (second + 1) * 1000), []);
       all = addUp([all, figures(100, 0, ms)]);
     }
-    assert.deepEqual(judge.look(all, old(0)), []);
-    assert.equal(judge.look(addUp([all, figures(100, 0, 100)]), old(0)).length, 1);
+    assert.deepEqual(judge.look(all, old(0), 3000), []);
+    assert.equal(judge.look(addUp([all, figures(100, 0, 100)]), old(0), 4000).length, 1);
   });
 
   it('and not when it is a little slower, when both are fast, or when there are too few answers on either side', () => {

@@ -87,7 +87,7 @@ const rows: Omit<BoxWay, 'protocol'>[] = [
     name: 'uwsgi-fork',
     title: 'master re-fork: uWSGI, FIFO `f`',
     start: 'uwsgi --ini /srv/fork.ini &',
-    reload: 'echo f > $run/running.fifo; await ready',
+    reload: 'old=$((N - 1)); echo f > $run/$old.fifo; await ready; echo q > $run/$old.fifo',
   },
   {
     name: 'uwsgi-subscription',

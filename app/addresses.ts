@@ -48,7 +48,7 @@ export function tlsOf(word: string): Tls | null | undefined {
 }
 
 /** The word for TLS in a URL, when there is one. */
-export function tlsWordIn(url: string): string | undefined {
+function tlsWordIn(url: string): string | undefined {
   const { searchParams } = new URL(url);
   for (const name of ['ssl', 'ssl-mode', 'sslmode']) {
     const word = searchParams.get(name);

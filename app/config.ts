@@ -18,7 +18,7 @@ import { tracingOf, type TracingConfig } from './observe/tracing.ts';
 export const ROLES = ['web', 'worker', 'jobs', 'migrate'] as const;
 export type Role = (typeof ROLES)[number];
 
-export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
 export interface DatabaseConfig {
   host: string;

@@ -26,7 +26,7 @@ interface Request {
 }
 
 /** Opens the control socket: lines of JSON, as docs/contract.md describes. Refuses a socket that is in use. */
-export async function openControl(path: string, supervisor: Supervisor): Promise<net.Server> {
+export async function openControl(path: string, supervisor: Supervisor): Promise<void> {
   if (await isListened({ path })) {
     throw new HandoverError(
       'CONTROL_IN_USE',
@@ -34,10 +34,10 @@ export async function openControl(path: string, supervisor: Supervisor): Promise
     );
   }
   rmSync(path, { force: true });
-  return await new Promise((resolve, reject) => {
+  await new Promise<void>((resolve, reject) => {
     const server = net.createServer((socket) => hold(socket, supervisor));
     server.once('error', reject);
-    server.listen(path, () => resolve(server));
+    server.listen(path, resolve);
   });
 }
 

@@ -13,20 +13,15 @@ function connected(): boolean {
  * Calls `onGone` once when the network of the pod has disappeared: the pod was replaced and this process is left in a
  * namespace nobody reaches. Does nothing where there was no network to begin with.
  */
-export function watchNamespace(log: Log, onGone: () => void): () => void {
-  if (!connected()) return () => {};
-  let grace: NodeJS.Timeout | undefined;
+export function watchNamespace(log: Log, onGone: () => void): void {
+  if (!connected()) return;
   const timer = setInterval(() => {
     if (connected()) return;
     clearInterval(timer);
-    grace = setTimeout(() => {
+    setTimeout(() => {
       log('error', 'the network of the pod is gone: exiting, to be restarted in the new one');
       onGone();
     }, GRACE_MS);
   }, INTERVAL_MS);
   timer.unref();
-  return () => {
-    clearInterval(timer);
-    clearTimeout(grace);
-  };
 }

@@ -3,7 +3,7 @@ import type { Part } from './context.ts';
 
 /** This file is all that is loaded of tracing where nobody is to be told: the packages stay on disk. */
 
-export const SAMPLERS = [
+const SAMPLERS = [
   'always_on',
   'always_off',
   'traceidratio',

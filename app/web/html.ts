@@ -15,7 +15,7 @@ const ENTITIES: Record<string, string> = {
 };
 
 /** Text as it may stand in an element or a quoted attribute. */
-export function escape(text: string): string {
+function escape(text: string): string {
   return /[&<>"']/.test(text) ? text.replaceAll(/[&<>"']/g, (char) => ENTITIES[char] ?? '') : text;
 }
 

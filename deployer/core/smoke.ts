@@ -1,3 +1,4 @@
+import { PREVIEW_HEADER } from '../engine/foreign.ts';
 import { RefusedError } from '../engine/session.ts';
 import type { DeployError } from '../errors.ts';
 import { checkLinks } from '../smoke/links.ts';
@@ -6,9 +7,6 @@ import { visit, type Answer } from '../smoke/visit.ts';
 import { explainRefusal, failedRelease, within, type Context } from './context.ts';
 import type { Of } from './plan.ts';
 import { whyItCrashes } from './steady.ts';
-
-/** The header by which the proxy leads a request to a release that is not admitted yet. */
-export const PREVIEW_HEADER = 'x-tasuki-preview';
 
 /** Asked when compose.yaml names no pages: whatever it answers, it must not be an error of the server. */
 const HOME = '/';

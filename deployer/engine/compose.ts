@@ -120,7 +120,7 @@ function composeCommand(): [string, ...string[]] {
 }
 
 /** `-p` and `-f` exactly as the user's own `docker compose` would get them. */
-export function projectArgs(config: Config): string[] {
+function projectArgs(config: Config): string[] {
   return ['-p', config.project, ...config.files.flatMap((file) => ['-f', file])];
 }
 

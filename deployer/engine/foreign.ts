@@ -12,8 +12,8 @@ const MAX_KNOWN = 20;
 const PREVIEWS = `${RUN_DIR}/preview`;
 /** What the proxy answers for a preview that leads nowhere. */
 const GONE = 410;
-/** By this header the proxy leads a request to an instance that users do not meet yet. */
-const PREVIEW_HEADER = 'x-tasuki-preview';
+/** By this header the proxy leads a request to a release that is not admitted yet. */
+export const PREVIEW_HEADER = 'x-tasuki-preview';
 
 /** What is known of the project that the instance belongs to. */
 export interface Surroundings {

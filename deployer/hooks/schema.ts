@@ -3,7 +3,7 @@ import { parseDuration } from '../duration.ts';
 import type { Outcome } from '../events.ts';
 
 /** The moments at which a command of the operator may run, in the order of a deploy. */
-export const HOOKS = ['pre-deploy', 'post-admit', 'post-deploy', 'on-failure', 'on-rollback'] as const;
+const HOOKS = ['pre-deploy', 'post-admit', 'post-deploy', 'on-failure', 'on-rollback'] as const;
 export type HookName = (typeof HOOKS)[number];
 
 const WAITED_FOR: Record<string, HookName[]> = {

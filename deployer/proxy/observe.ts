@@ -13,7 +13,7 @@ export interface Proxy extends Pick<
 }
 
 /** What a handover of the proxy makes for its own use, out of the sight of Compose. */
-export const TWIN = /-(?:test|rehearse)-[0-9T]+-[0-9a-f]{4}$/;
+const TWIN = /-(?:test|rehearse)-[0-9T]+-[0-9a-f]{4}$/;
 
 /** All containers of the proxy, oldest first; of those that Compose does not see only a handover's own. */
 export async function observeProxies(engine: Engine, { project, settings }: Config): Promise<Proxy[]> {

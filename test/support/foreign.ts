@@ -83,7 +83,7 @@ export async function inService(project: Project, service: string, command: stri
 }
 
 /** The load that a kind of image can answer; half of it on connections of their own. */
-export function loadOf(kind: Foreign): Partial<StartOptions> {
+function loadOf(kind: Foreign): Partial<StartOptions> {
   if (kind === 'nginx') return { ...STEADY, mix: { home: 1 }, slow: 0 };
   return { ...STEADY, mode: { rate: 150 }, slowMs: 1500 };
 }

@@ -1,10 +1,5 @@
 /** Counters of a network namespace that move when the kernel drops a connection, or hands one to another listener. */
-export const COUNTERS = [
-  'ListenOverflows',
-  'ListenDrops',
-  'TCPMigrateReqSuccess',
-  'TCPMigrateReqFailure',
-] as const;
+const COUNTERS = ['ListenOverflows', 'ListenDrops', 'TCPMigrateReqSuccess', 'TCPMigrateReqFailure'] as const;
 export type KernelCounters = Record<(typeof COUNTERS)[number], number>;
 
 /** Reads the text of `/proc/net/netstat`, which has to come from inside the namespace in question. */

@@ -6,7 +6,8 @@ import { Unavailable } from '../errors.ts';
 import { timed } from '../observe/context.ts';
 import { rememberingLookup } from './lookup.ts';
 
-const CONNECT_TIMEOUT_MS = 2000;
+/** A machine that is not there answers nothing, and one that is slow answers all the same: its kernel does. */
+const REACH_TIMEOUT_MS = 2000;
 /**
  * A database that hangs costs a request this much, then it is answered 503, whether or not it is done later. Cheap machines
  * stand still for seconds (their neighbours, their disks): up to 7 s were seen. Twice that, for a connection and for the
@@ -17,6 +18,8 @@ const STATEMENT_TIMEOUT_MS = 9000;
 const HELD_UP_MS = 50;
 /** Requests waiting for a connection in one child; more than this can only be late, so they are refused at once. */
 const QUEUE_LIMIT = 1000;
+
+const SOCKET = { keepAlive: true, noDelay: true };
 
 export type Value = string | number | null;
 
@@ -44,9 +47,8 @@ export function createDatabase(config: DatabaseConfig): Database {
     connectionLimit: config.pool,
     maxIdle: config.pool,
     queueLimit: QUEUE_LIMIT,
-    connectTimeout: CONNECT_TIMEOUT_MS,
-    stream: () =>
-      net.connect({ host: config.host, port: config.port, keepAlive: true, noDelay: true, lookup }),
+    connectTimeout: STATEMENT_TIMEOUT_MS,
+    stream: () => reach(net.connect({ host: config.host, port: config.port, ...SOCKET, lookup })),
     maxPreparedStatements: 256,
     charset: 'utf8mb4',
     timezone: 'Z',
@@ -108,6 +110,13 @@ function deadline(ms: number, late: () => void): { clear: () => void } {
     else timer = setTimeout(late, Math.min(lost, ms));
   }, ms);
   return { clear: () => clearTimeout(timer) };
+}
+
+/** Gives a connection up that nobody takes. mysql2's own deadline is for the handshake as well, for which the server must run. */
+function reach(socket: net.Socket): net.Socket {
+  const late = Object.assign(new Error('connect ETIMEDOUT'), { code: 'ETIMEDOUT' });
+  const timer = deadline(REACH_TIMEOUT_MS, () => socket.destroy(late));
+  return socket.once('connect', timer.clear).once('close', timer.clear);
 }
 
 /** A connection of the pool. mysql2 has no deadline of its own for this wait. */

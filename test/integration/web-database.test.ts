@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import net from 'node:net';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import request from 'supertest';
 import { loadConfig } from '../../app/config.ts';
 import { createDatabase } from '../../app/db/pool.ts';
@@ -72,6 +75,27 @@ void describe('the app with its database', () => {
     const page = await request(web.listener).get('/').expect(200);
     assert.match(page.text, /text of one ✓ 🎽/);
     assert.match(page.text, /<output>3<\/output>/);
+  });
+
+  void test('a server that takes seconds to greet a connection, as on a machine whose CPU is taken, is waited for', async () => {
+    const { database: config } = loadConfig(env);
+    const slow = net.createServer((socket) => void greetLate(socket));
+    const greetLate = async (socket: net.Socket): Promise<void> => {
+      await delay(SLOW_MS);
+      const mysql = net.connect(config.port, config.host);
+      socket.on('error', () => mysql.destroy()).pipe(mysql);
+      mysql.on('error', () => socket.destroy()).pipe(socket);
+    };
+    await once(slow.listen(0, '127.0.0.1'), 'listening');
+    const { port } = slow.address() as net.AddressInfo;
+    const database = createDatabase({ ...config, host: '127.0.0.1', port });
+    try {
+      const [row] = await database.read<{ one: number }>('SELECT 1 AS one');
+      assert.equal(row?.one, 1);
+    } finally {
+      await database.close();
+      slow.close();
+    }
   });
 
   void test('a process that is held up for longer than a deadline takes the answer that came meanwhile', async () => {
@@ -165,6 +189,9 @@ void describe('the app with its database', () => {
     }
   });
 });
+
+/** Longer than the app waits for a machine that is not there. */
+const SLOW_MS = 3000;
 
 const READY = { status: 'ok', failed: [], checks: { mysql: 'ok' } };
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { docker, eventually } from '../support/containers.ts';
-import { engineInUseBy, restartEngine } from '../support/engine.ts';
-import { buildReleases, Project, type Status } from '../support/project.ts';
+import { docker, eventually } from '../../support/containers.ts';
+import { engineInUseBy, restartEngine } from '../../support/engine.ts';
+import { buildReleases, Project, type Status } from '../../support/project.ts';
 
 const BACK_MS = 60_000;
 

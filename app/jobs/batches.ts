@@ -33,23 +33,18 @@ export async function startBatch(redis: Redis, { teams, pause, fail }: WantedBat
 
 /** How far a batch is; null when it is not there, or is no batch. */
 export async function readBatch(race: Queue, id: string): Promise<BatchState | null> {
-  const job = await race.getJob(id);
+  const { state, job } = await readJob(race, id);
   if (job?.name !== 'batch') return null;
   const { teams } = job.data as { teams: number[] };
-  const [state, parts] = await Promise.all([job.getState(), openParts(race, job)]);
-  const open = await Promise.all(
-    parts.map(async (part) => {
-      const now = await part.getState();
-      return {
-        team: (part.data as StatisticsData).team,
-        state: now,
-        // What a run that failed had done is to be done again.
-        percent: now === 'active' && typeof part.progress === 'number' ? part.progress : 0,
-        attempts: part.attemptsMade,
-        reason: part.failedReason ?? null,
-      };
-    }),
-  );
+  const parts = await openParts(race, job);
+  const open = parts.map((part) => ({
+    team: (part.job.data as StatisticsData).team,
+    state: part.state,
+    // What a run that failed had done is to be done again.
+    percent: part.state === 'active' && typeof part.job.progress === 'number' ? part.job.progress : 0,
+    attempts: part.job.attemptsMade,
+    reason: part.job.failedReason ?? null,
+  }));
   const done = teams.length - open.length;
   const shares = done * 100 + open.reduce((sum, { percent }) => sum + percent, 0);
   return {
@@ -60,7 +55,7 @@ export async function readBatch(race: Queue, id: string): Promise<BatchState | n
     failed: open.filter((part) => part.state === 'failed').length,
     percent: teams.length === 0 ? 100 : Math.floor(shares / teams.length),
     open: open.toSorted((a, b) => a.team - b.team),
-    result: (job.returnvalue as unknown) ?? null,
+    result: state === 'completed' ? (job.returnvalue as unknown) : null,
   };
 }
 
@@ -70,16 +65,31 @@ export async function retryBatch(race: Queue, id: string): Promise<number> {
   if (job?.name !== 'batch') return 0;
   let retried = 0;
   for (const part of await openParts(race, job)) {
-    if (!(await part.isFailed())) continue;
-    await part.retry('failed');
+    if (part.state !== 'failed') continue;
+    await part.job.retry('failed');
     retried += 1;
   }
   return retried;
 }
 
-async function openParts(race: Queue, job: Job): Promise<Job[]> {
-  const { unprocessed = [] } = await job.getDependencies({ unprocessed: { count: 1000 } });
+interface Read<J> {
+  /** BullMQ's word. */
+  state: string;
+  job: J;
+}
+
+/**
+ * A job and its state. They are two reads, and a worker goes on meanwhile: the state comes first, so that the job is as new or newer,
+ * and one that is called completed has its result, one that is called failed its reason.
+ */
+async function readJob(race: Queue, id: string): Promise<Read<Job | undefined>> {
+  const state = await race.getJobState(id);
+  return { state, job: await race.getJob(id) };
+}
+
+async function openParts(race: Queue, batch: Job): Promise<Read<Job>[]> {
+  const { unprocessed = [] } = await batch.getDependencies({ unprocessed: { count: 1000 } });
   const ids = unprocessed.map((key) => key.slice(key.lastIndexOf(':') + 1));
-  const parts = await Promise.all(ids.map((part) => race.getJob(part)));
-  return parts.filter((part) => part !== undefined);
+  const parts = await Promise.all(ids.map((part) => readJob(race, part)));
+  return parts.filter((part): part is Read<Job> => part.job !== undefined);
 }

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
+import { after, afterEach, before, beforeEach, describe, test, type TestContext } from 'node:test';
+import type { Queue } from 'bullmq';
 import request from 'supertest';
 import { loadConfig } from '../../app/config.ts';
+import { readBatch, startBatch } from '../../app/jobs/batches.ts';
 import { runCommand } from '../../app/jobs/command.ts';
 import type { BatchState } from '../../app/jobs/jobs.ts';
 import { createLogger } from '../../app/log.ts';
@@ -86,6 +88,46 @@ void describe('requests that use jobs', { timeout: 500_000 }, () => {
     });
     assert.equal((await command('retry', 'nothing')).code, 1);
     await get('/batches/batch-00000000-0000-4000-8000-000000000000').expect(404);
+  });
+
+  /** After the first read of this job, of whatever kind, the reader is held up until `happened`. */
+  function hold(t: TestContext, id: string, happened: () => Promise<void>): Queue {
+    const queue = Object.create(jobs.race) as Queue;
+    let held: Promise<void> | undefined;
+    for (const name of ['getJob', 'getJobState'] as const)
+      t.mock.method(queue, name, async (asked: string) => {
+        const read: unknown = await jobs.race[name](asked);
+        if (asked === id) await (held ??= happened());
+        return read;
+      });
+    return queue;
+  }
+
+  void test('a batch that ends while it is read is not called completed without its result', async (t) => {
+    const id = await startBatch(jobs.redis, { teams: [1, 2], pause: 0, fail: null });
+    const ends = async (): Promise<void> => {
+      await jobs.started();
+      await eventually('it has ended', async () => (await jobs.race.getJobState(id)) === 'completed');
+    };
+    const during = await readBatch(hold(t, id, ends), id);
+    assert.equal(during?.state === 'completed', during?.result != null, JSON.stringify(during));
+    const over = await readBatch(jobs.race, id);
+    assert.ok(over);
+    assert.deepEqual([over.state, (over.result as { teams: number }).teams], ['completed', 2]);
+  });
+
+  void test('a part that fails while it is read is not called failed without its reason', async (t) => {
+    const id = await startBatch(jobs.redis, { teams: [1, 2], pause: 0, fail: 2 });
+    const part = `${id}-2`;
+    const fails = async (): Promise<void> => {
+      await jobs.started();
+      await eventually('it has failed', async () => (await jobs.race.getJobState(part)) === 'failed', 30_000);
+    };
+    const during = (await readBatch(hold(t, part, fails), id))?.open.find(({ team }) => team === 2);
+    assert.ok(during, 'it is open');
+    assert.ok(during.state !== 'failed' || during.reason !== null, JSON.stringify(during));
+    const [over] = (await readBatch(jobs.race, id))?.open ?? [];
+    assert.deepEqual([over?.team, over?.state, over?.attempts], [2, 'failed', 3]);
   });
 
   void test('an aggregate has what came in time and names what did not; nothing of it stays in Redis', async () => {
